@@ -1,0 +1,7 @@
+// libpq, the C client of PostgreSQL.
+#ifndef CPOSTGRES_SHIM_H
+#define CPOSTGRES_SHIM_H
+
+#include <libpq-fe.h>
+
+#endif

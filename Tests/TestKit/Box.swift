@@ -1,0 +1,33 @@
+package import Net
+import Synchronization
+
+/// A value that concurrent parts of a test share.
+package final class Box<Value: Sendable>: Sendable {
+    private let state: Mutex<Value>
+
+    package init(_ value: Value) {
+        state = Mutex(value)
+    }
+
+    package var value: Value { state.withLock { $0 } }
+
+    package func update(_ body: (inout Value) -> Void) {
+        state.withLock { value in
+            var copy = value
+            body(&copy)
+            value = copy
+        }
+    }
+}
+
+/// Runs `body` as a task on the loop and waits for it.
+package func onLoop<R: Sendable>(
+    _ loop: Loop, _ body: @escaping @Sendable () async throws -> R
+) async throws -> R {
+    try await Task(executorPreference: loop) { try await body() }.value
+}
+
+/// Suspends until `condition` holds; the test's own time limit ends a wait in vain.
+package func until(_ condition: () async throws -> Bool) async rethrows {
+    while try await !condition() { await Task.yield() }
+}

@@ -10,8 +10,7 @@ package enum Base64 {
 
     /// The bytes of `text`, or nil when it is not strict base64.
     package static func decode(_ text: String) -> [UInt8]? {
-        var text = text
-        return text.withUTF8 { unsafe decode($0.span) }
+        decode(text.utf8.span)
     }
 
     /// The bytes of an ASCII text, or nil when it is not strict base64.
@@ -32,10 +31,8 @@ package enum Base64URL {
 
     /// The bytes of `text`, or nil when it is not strict unpadded base64url.
     package static func decode(_ text: String) -> [UInt8]? {
-        var text = text
-        return text.withUTF8 {
-            unsafe RadixSixtyFour.decode($0.span, count: $0.count, values: RadixSixtyFour.urlSafeValues)
-        }
+        let characters = text.utf8.span
+        return RadixSixtyFour.decode(characters, count: characters.count, values: RadixSixtyFour.urlSafeValues)
     }
 }
 

@@ -1,0 +1,26 @@
+/// `channel.subscription.new`: somebody subscribed to the channel.
+package struct ChannelSubscriptionNew: EventPayload {
+    package static let type = EventType.channelSubscriptionNew
+
+    package let broadcaster: EventUser
+    package let subscriber: EventUser
+    /// Presumably months.
+    package let duration: Int?
+    package let createdAt: KickTime?
+    package let expiresAt: KickTime?
+
+    enum CodingKeys: String, CodingKey {
+        case broadcaster, subscriber, duration
+        case createdAt = "created_at"
+        case expiresAt = "expires_at"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        broadcaster = try container.decode(EventUser.self, forKey: .broadcaster)
+        subscriber = try container.decode(EventUser.self, forKey: .subscriber)
+        duration = try container.decodeIfPresent(Int.self, forKey: .duration)
+        createdAt = try container.decodeTime(forKey: .createdAt)
+        expiresAt = try container.decodeTime(forKey: .expiresAt)
+    }
+}

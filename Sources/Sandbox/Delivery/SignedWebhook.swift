@@ -1,0 +1,40 @@
+package import Crypto
+package import HTTP
+
+/// One webhook as it goes over the wire: six headers and the body (FACTS §4.1, §4.2). A retry sends the same bytes again.
+package struct SignedWebhook: Sendable {
+    /// ULID, unless the caller chose another.
+    package let messageID: String
+    package let subscriptionID: String
+    package let eventType: String
+    package let timestamp: String
+    package let signature: String
+    package let body: [UInt8]
+
+    /// Signs `message-id "." timestamp "." body`. `timestamp` has whole seconds, as Kick's.
+    package init(
+        messageID: String? = nil, subscriptionID: String, eventType: String, body: [UInt8], at now: Timestamp,
+        key: PrivateKey
+    ) {
+        let id = messageID ?? ULID.make().description
+        self.messageID = id
+        self.subscriptionID = subscriptionID
+        self.eventType = eventType
+        self.body = body
+        timestamp = now.text
+        signature = Base64.encode(key.signature(for: [Array("\(id).\(now.text).".utf8), body]))
+    }
+
+    /// Without the headers that the client writes itself. The names are spelled out here, not taken from the Kick room:
+    /// if that had a slip, both sides would agree on it.
+    package var fields: Fields {
+        [
+            "Content-Type": "application/json", "Accept": "application/json", "User-Agent": "Go-http-client/1.1",
+            "Kick-Event-Message-Id": FieldValue(replacingInvalidIn: messageID),
+            "Kick-Event-Subscription-Id": FieldValue(replacingInvalidIn: subscriptionID),
+            "Kick-Event-Signature": FieldValue(replacingInvalidIn: signature),
+            "Kick-Event-Message-Timestamp": FieldValue(replacingInvalidIn: timestamp),
+            "Kick-Event-Type": FieldValue(replacingInvalidIn: eventType), "Kick-Event-Version": "1",
+        ]
+    }
+}

@@ -1,0 +1,145 @@
+import Kick
+
+/// An application as its owner set it up in Kick's dashboard (FACTS §1.1).
+package struct RegisteredApp: Codable, Hashable, Sendable {
+    package var clientID: String
+    package var clientSecret: String
+    /// One must match exactly.
+    package var redirectURIs: [String]
+    /// Nil when webhooks are switched off.
+    package var webhookURL: String?
+    /// The ticked scopes: no other is ever granted.
+    package var scopes: [String]
+    /// A verified app may have 10,000 chat subscriptions instead of 1,000.
+    package var isVerified: Bool
+
+    package init(
+        clientID: String, clientSecret: String, redirectURIs: [String], webhookURL: String? = nil,
+        scopes: [String] = KickScope.all.map(\.rawValue), isVerified: Bool = false
+    ) {
+        self.clientID = clientID
+        self.clientSecret = clientSecret
+        self.redirectURIs = redirectURIs
+        self.webhookURL = webhookURL
+        self.scopes = scopes
+        self.isVerified = isVerified
+    }
+}
+
+/// A Kick account and its channel.
+package struct SandboxUser: Codable, Hashable, Sendable {
+    package var id: Int
+    package var username: String
+    package var slug: String
+    package var email: String
+    package var profilePicture: String
+    package var isVerified: Bool
+    package var channel: SandboxChannel
+
+    package init(id: Int, username: String, slug: String? = nil, isVerified: Bool = true) {
+        self.id = id
+        self.username = username
+        self.slug = slug ?? username.lowercased().replacing("_", with: "-")
+        email = "\(username.lowercased())@example.com"
+        profilePicture = "https://files.example.com/images/user/\(id)/profile.webp"
+        self.isVerified = isVerified
+        channel = SandboxChannel(title: "\(username) plays something", categoryID: SandboxCategory.all[0].id)
+    }
+}
+
+/// What GET /public/v1/channels tells beyond the user (FACTS §2.3).
+package struct SandboxChannel: Codable, Hashable, Sendable {
+    package var title: String
+    package var categoryID: Int
+    package var customTags: [String] = []
+    package var description = "A channel of the sandbox"
+    package var language = "en"
+    package var isMature = false
+    /// Nil while offline.
+    package var liveSince: Timestamp?
+    package var viewerCount = 0
+    package var subscriberCount = 42
+
+    init(title: String, categoryID: Int) {
+        self.title = title
+        self.categoryID = categoryID
+    }
+}
+
+/// A category of the sandbox. Ids that are not listed are made up on the fly, so every `category_id` has a name.
+package struct SandboxCategory: Sendable {
+    package let id: Int
+    package let name: String
+
+    package static let all = [
+        SandboxCategory(id: 15, name: "Just Chatting"), SandboxCategory(id: 101, name: "Old School Runescape"),
+        SandboxCategory(id: 28, name: "Slots & Casino"), SandboxCategory(id: 5, name: "Counter-Strike 2"),
+        SandboxCategory(id: 8549, name: "IRL"), SandboxCategory(id: 13, name: "Music"),
+    ]
+
+    package init(id: Int) {
+        self.init(id: id, name: Self.all.first { $0.id == id }?.name ?? "Category \(id)")
+    }
+
+    private init(id: Int, name: String) {
+        self.id = id
+        self.name = name
+    }
+
+    var json: JSON {
+        [
+            "id": .integer(id), "name": .string(name),
+            "thumbnail": .string("https://files.example.com/images/category/\(id).webp"),
+        ]
+    }
+}
+
+/// A subscription of one app to one event of one broadcaster (FACTS §3.1).
+package struct EventSubscription: Codable, Hashable, Sendable {
+    package let id: String
+    package let clientID: String
+    package let broadcasterID: Int
+    package let event: String
+    package let version: Int
+    package let createdAt: Timestamp
+}
+
+/// An authorization code that waits for its exchange. The code itself is not kept, only its hash.
+struct AuthorizationCode: Codable, Sendable {
+    let clientID: String
+    let userID: Int
+    let redirectURI: String
+    let scopes: [String]
+    let codeChallenge: String
+    let expiresAt: Timestamp
+}
+
+/// One consent of a user to an app, and everything that was issued under it.
+struct Grant: Codable, Sendable {
+    let clientID: String
+    let userID: Int
+    let scopes: [String]
+    let consentAt: Timestamp
+    /// The number of the newest refresh token: 1 for the first.
+    var generation = 1
+    /// How often a refresh succeeded, and how often one was refused.
+    var refreshCount = 0
+    var refusedRefreshCount = 0
+}
+
+struct RefreshToken: Codable, Sendable {
+    let grantID: String
+    let generation: Int
+    let issuedAt: Timestamp
+    /// When it was used first; nil while it is unused.
+    var usedAt: Timestamp?
+}
+
+/// An access token: of a grant (user token) or of an app alone.
+struct AccessToken: Codable, Sendable {
+    let clientID: String
+    /// Nil for an app token.
+    let grantID: String?
+    let generation: Int
+    let expiresAt: Timestamp
+}

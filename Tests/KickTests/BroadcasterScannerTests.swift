@@ -60,12 +60,15 @@ struct BroadcasterScannerTests {
     @Test("Every example, every cut of one, and every changed byte: no trap, and Foundation agrees on the id")
     func sweep() throws {
         struct Body: Decodable {
-            struct Broadcaster: Decodable { let user_id: Int64 }
+            struct Broadcaster: Decodable {
+                let userID: Int64
+                enum CodingKeys: String, CodingKey { case userID = "user_id" }
+            }
             let broadcaster: Broadcaster
         }
         for name in EventCatalogTests.examples {
             let body = try Fixture.event(name)
-            let expected = try JSONDecoder().decode(Body.self, from: Data(body)).broadcaster.user_id
+            let expected = try JSONDecoder().decode(Body.self, from: Data(body)).broadcaster.userID
             #expect(BroadcasterScanner.broadcasterUserID(in: body) == expected)
         }
         let body = try Fixture.genuine().body
@@ -79,7 +82,7 @@ struct BroadcasterScannerTests {
                 let ours = BroadcasterScanner.broadcasterUserID(in: changed)
                 // Foundation is the laxer reader in places, so only what we accept is compared.
                 if let ours, let theirs = try? JSONDecoder().decode(Body.self, from: Data(changed)) {
-                    #expect(ours == theirs.broadcaster.user_id)
+                    #expect(ours == theirs.broadcaster.userID)
                 }
             }
         }

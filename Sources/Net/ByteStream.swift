@@ -12,7 +12,8 @@ import Glibc
 package final class ByteStream: ReadinessHandler, @unchecked Sendable {
     package let loop: Loop
     let descriptor: Int32
-    let transport: any Transport
+    /// Replaced once, before anything is read or written, when TLS begins.
+    var transport: any Transport
     private var token: UInt64 = 0
     package private(set) var isOpen = true
 
@@ -149,7 +150,7 @@ package final class ByteStream: ReadinessHandler, @unchecked Sendable {
     package func shutdownWrite() {
         loop.preconditionOnLoop()
         guard isOpen else { return }
-        _ = Glibc.shutdown(descriptor, Int32(SHUT_WR))
+        transport.shutdownWrite()
     }
 
     /// Closes the descriptor; whoever waits gets `.closed`. Harmless when closed already.
@@ -157,6 +158,7 @@ package final class ByteStream: ReadinessHandler, @unchecked Sendable {
         loop.preconditionOnLoop()
         guard isOpen else { return }
         isOpen = false
+        transport.close()
         loop.deregister(descriptor, token: token)
         Glibc.close(descriptor)
         reader.close(with: NetError(.closed, during: "read"))
@@ -183,7 +185,7 @@ package final class ByteStream: ReadinessHandler, @unchecked Sendable {
     }
 
     /// Waits for what the last attempt was blocked on. TLS may need to write in order to read, and the other way round.
-    private func waitForBlocked(deadline: Deadline, isRead: Bool) async throws(NetError) {
+    func waitForBlocked(deadline: Deadline, isRead: Bool) async throws(NetError) {
         let operation: StaticString = isRead ? "read" : "write"
         if isRead ? !mayRead : mayWrite && !mayRead {
             try await reader.wait(until: deadline, operation: operation)

@@ -14,6 +14,10 @@ enum TransferResult: Equatable {
 protocol Transport: AnyObject {
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(NetError) -> TransferResult
     func write(_ buffer: UnsafeRawBufferPointer) throws(NetError) -> TransferResult
+    /// Tells the peer that no more will be written.
+    func shutdownWrite()
+    /// Called once, before the descriptor is closed.
+    func close()
 }
 
 /// Bytes as they are.
@@ -37,4 +41,10 @@ final class PlainTransport: Transport {
         guard let count else { return .blocked(on: .writable) }
         return .bytes(count)
     }
+
+    func shutdownWrite() {
+        _ = Glibc.shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    func close() {}
 }

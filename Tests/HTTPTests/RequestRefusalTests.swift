@@ -166,7 +166,7 @@ struct RequestRefusalTests {
     func refused(_ refusal: Refusal) {
         let bytes = Array(refusal.text.utf8)
         var parser = RequestParser()
-        #expect(throws: refusal.error) { try parser.feed(bytes) }
+        #expect(throws: refusal.error) { try parser.parse(bytes) }
         #expect(Int(refusal.error.status.code) == refusal.status)
 
         // However the bytes are split, the answer is the same, and comes at the latest with the last byte.
@@ -190,7 +190,7 @@ struct RequestRefusalTests {
             var parser = RequestParser()
             #expect(throws: refusal.error) {
                 _ = try parser.feed(bytes, first: split)
-                _ = try parser.feed(bytes)
+                _ = try parser.parse(bytes)
             }
         }
     }

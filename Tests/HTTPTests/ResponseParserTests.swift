@@ -6,12 +6,12 @@ struct ResponseParserTests {
     private func parse(_ text: String) throws -> ResponseHead? {
         let bytes = Array(text.utf8)
         var whole = ResponseParser()
-        let parsed = try whole.feed(bytes)
+        let parsed = try whole.parse(bytes)
         var slow = ResponseParser()
         for count in 0..<bytes.count {
             #expect(try slow.feed(bytes, first: count) == nil)
         }
-        #expect(try slow.feed(bytes)?.consumed == parsed?.consumed)
+        #expect(try slow.parse(bytes)?.consumed == parsed?.consumed)
         return parsed?.head
     }
 
@@ -29,7 +29,7 @@ struct ResponseParserTests {
         #expect(head.status == .ok)
         #expect(head.framing(for: .get) == framing)
         #expect(head.framing(for: .head) == .none)
-        #expect(head.isPersistent == isPersistent)
+        #expect(head.isPersistent(for: .get) == isPersistent)
     }
 
     /// RFC 9112 §6.3 item 1: these end with their head, whatever their fields say.
@@ -38,6 +38,7 @@ struct ResponseParserTests {
         let head = try #require(try parse("HTTP/1.1 \(code) X y\r\nContent-Length: 5\r\n\r\n"))
         #expect(head.status.code == code)
         #expect(head.framing(for: .get) == .none)
+        #expect(head.isPersistent(for: .get))
     }
 
     @Test(arguments: [
@@ -65,6 +66,6 @@ struct ResponseParserTests {
     func refused(_ text: String, _ error: ParseError) {
         let bytes = Array(text.utf8)
         var parser = ResponseParser()
-        #expect(throws: error) { try parser.feed(bytes) }
+        #expect(throws: error) { try parser.parse(bytes) }
     }
 }

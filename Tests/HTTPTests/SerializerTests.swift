@@ -47,7 +47,7 @@ struct SerializerTests {
         Serializer.append(
             request: .get, HTTPURL("http://h/p?q")!, fields: [.accept: "*/*", "X-Empty": ""], to: &bytes)
         var parser = RequestParser()
-        let head = try #require(try parser.feed(bytes)).head
+        let head = try #require(try parser.parse(bytes)).head
         #expect(head.fields == ["host": "h", "accept": "*/*", "x-empty": ""])
         #expect(head.path == "/p")
         #expect(head.query == "q")

@@ -4,17 +4,17 @@ import HTTP
 
 extension RequestParser {
     mutating func feed(
-        _ bytes: [UInt8], first count: Int = .max
+        _ bytes: [UInt8], first count: Int
     ) throws(ParseError) -> (head: RequestHead, consumed: Int)? {
-        try parse(bytes.span.extracting(first: min(count, bytes.count)))
+        try parse(bytes.span.extracting(first: count))
     }
 }
 
 extension ResponseParser {
     mutating func feed(
-        _ bytes: [UInt8], first count: Int = .max
+        _ bytes: [UInt8], first count: Int
     ) throws(ParseError) -> (head: ResponseHead, consumed: Int)? {
-        try parse(bytes.span.extracting(first: min(count, bytes.count)))
+        try parse(bytes.span.extracting(first: count))
     }
 }
 

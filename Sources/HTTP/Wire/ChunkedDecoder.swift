@@ -66,6 +66,13 @@ package struct ChunkedDecoder: Sendable {
         return position
     }
 
+    /// The same for an array that is used up from `start`.
+    package mutating func decode(
+        _ input: [UInt8], from start: Int = 0, into output: inout [UInt8], atMost maximum: Int = .max
+    ) throws(ParseError) -> Int {
+        try decode(input.span.extracting(start...), into: &output, atMost: maximum)
+    }
+
     private mutating func step(_ byte: UInt8) throws(ParseError) {
         switch state {
         case .size(let digits):

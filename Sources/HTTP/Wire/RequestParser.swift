@@ -23,9 +23,17 @@ package struct RequestParser: Sendable {
         return (try head(bytes, from: start, to: end), end)
     }
 
-    /// Whether bytes of an unfinished head have been seen; an empty line before it does not count.
-    package func hasBegun(_ bytes: Span<UInt8>) -> Bool {
-        bytes.count > scanner.start
+    /// The same for an array that is used up from `start`.
+    package mutating func parse(
+        _ bytes: [UInt8], from start: Int = 0
+    ) throws(ParseError) -> (head: RequestHead, consumed: Int)? {
+        try parse(bytes.span.extracting(start...))
+    }
+
+    /// Whether, after `parse` asked for more than `count` bytes, a head has begun: an empty line before it does
+    /// not count.
+    package func hasBegun(after count: Int) -> Bool {
+        count > scanner.start
     }
 
     private func head(_ bytes: Span<UInt8>, from start: Int, to end: Int) throws(ParseError) -> RequestHead {

@@ -21,6 +21,13 @@ package struct ResponseParser: Sendable {
         return (try head(bytes, to: end), end)
     }
 
+    /// The same for an array that is used up from `start`.
+    package mutating func parse(
+        _ bytes: [UInt8], from start: Int = 0
+    ) throws(ParseError) -> (head: ResponseHead, consumed: Int)? {
+        try parse(bytes.span.extracting(start...))
+    }
+
     private func head(_ bytes: Span<UInt8>, to end: Int) throws(ParseError) -> ResponseHead {
         // RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ] CRLF. The second space is often left out with
         // the phrase; nothing can be hidden there.
@@ -50,7 +57,7 @@ package struct ResponseParser: Sendable {
             status: Status(code),
             version: version,
             fields: Fields(storage: bytes.copy(0..<end - 2), start: position, slots: slots),
-            isPersistent: facts.isPersistent(version) && framing != .untilClose,
+            saysPersistent: facts.isPersistent(version),
             declared: framing)
     }
 

@@ -31,11 +31,11 @@ func program(_ name: String, _ dependencies: String...) -> Target {
     )
 }
 
-func tests(_ name: String, _ dependencies: String..., resources: [Resource] = []) -> Target {
+func tests(_ name: String, _ dependencies: String..., exclude: [String] = []) -> Target {
     .testTarget(
         name: name,
         dependencies: dependencies.map { .target(name: $0) },
-        resources: resources,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -71,7 +71,7 @@ let package = Package(
         // The product.
         room("Kick", "Model", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
         room("Store", "Model", "Postgres", "Crypto", "Telemetry"),
-        room("Gateway", "Model", "Store", "Kick", "Crypto", "Net", "Telemetry"),
+        room("Gateway", "Model", "Store", "Kick", "HTTP", "Crypto", "Net", "Telemetry"),
         room("API", "Model", "Gateway", "Kick", "HTTP", "HTTPServer", "Net", "Crypto", "Telemetry"),
         room("Sandbox", "HTTP", "HTTPServer", "HTTPClient", "Kick", "Crypto", "Net", "Telemetry"),
         room(
@@ -96,7 +96,7 @@ let package = Package(
         tests("HTTPClientTests", "HTTPClient", "HTTP", "HTTPServer", "Net", "TestKit"),
         tests("PostgresTests", "Postgres", "Net", "TestKit"),
         tests("PostgresClusterTests", "PostgresCluster"),
-        tests("KickTests", "Kick", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net"),
+        tests("KickTests", "Kick", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net", exclude: ["Fixtures"]),
         tests("StoreTests", "Store", "Model", "Postgres", "Crypto", "Net", "TestKit"),
         tests("GatewayTests", "Gateway", "Store", "Kick", "Model", "Net", "TestKit"),
         tests("SandboxTests", "Sandbox", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net"),

@@ -1,0 +1,97 @@
+/// A position in a tenant's log: `<epoch>.<seq>`.
+///
+/// The epoch is the log's own; a cursor of another epoch (a log that was restored or made anew) is recognised as such
+/// and never taken for a position in this one.
+package struct EventCursor: Hashable, Sendable, LosslessStringConvertible {
+    package let epoch: Int64
+    /// The last event that the reader has; 0 is before the first.
+    package let sequence: Int64
+
+    package init(epoch: Int64, sequence: Int64) {
+        self.epoch = epoch
+        self.sequence = sequence
+    }
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard text.utf8.count <= 40, parts.count == 2, let epoch = Self.number(parts[0]),
+            let sequence = Self.number(parts[1])
+        else { return nil }
+        self.init(epoch: epoch, sequence: sequence)
+    }
+
+    package var description: String { "\(epoch).\(sequence)" }
+
+    /// Digits only: Int64's own reading would admit a sign.
+    private static func number(_ text: Substring) -> Int64? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(text)
+    }
+}
+
+/// One verified webhook in a tenant's log.
+package struct Event: Sendable {
+    package let cursor: EventCursor
+    /// Kick's message id.
+    package let messageID: String
+    package let type: String
+    package let version: String
+    package let broadcasterUserID: Int64
+    package let subscriptionID: String
+    /// Kick's own time of sending, from the signed header.
+    package let sentAt: Timestamp
+    package let receivedAt: Timestamp
+    /// The body as Kick signed it.
+    package let body: [UInt8]
+
+    package init(
+        cursor: EventCursor, messageID: String, type: String, version: String, broadcasterUserID: Int64,
+        subscriptionID: String, sentAt: Timestamp, receivedAt: Timestamp, body: [UInt8]
+    ) {
+        self.cursor = cursor
+        self.messageID = messageID
+        self.type = type
+        self.version = version
+        self.broadcasterUserID = broadcasterUserID
+        self.subscriptionID = subscriptionID
+        self.sentAt = sentAt
+        self.receivedAt = receivedAt
+        self.body = body
+    }
+}
+
+/// Which events a reader wants.
+package struct EventFilter: Sendable, Equatable {
+    /// Nil: every type, also those that Kick adds tomorrow.
+    package let types: Set<String>?
+    /// Nil: every broadcaster of the tenant.
+    package let broadcasters: Set<Int64>?
+
+    package init(types: Set<String>? = nil, broadcasters: Set<Int64>? = nil) {
+        self.types = types
+        self.broadcasters = broadcasters
+    }
+
+    package static let everything = EventFilter()
+
+    package func admits(type: String, broadcaster: Int64) -> Bool {
+        if let types, !types.contains(type) { return false }
+        if let broadcasters, !broadcasters.contains(broadcaster) { return false }
+        return true
+    }
+}
+
+/// What a log holds at a moment.
+package struct EventLogPosition: Sendable, Equatable {
+    package let epoch: Int64
+    /// The oldest event that retention has left; one more than `last` when the log is empty.
+    package let first: Int64
+    /// The newest event; 0 in a new log.
+    package let last: Int64
+
+    package init(epoch: Int64, first: Int64, last: Int64) {
+        self.epoch = epoch
+        self.first = first
+        self.last = last
+    }
+}

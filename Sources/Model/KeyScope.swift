@@ -1,0 +1,9 @@
+/// What an API key may do. A key has one or more.
+package enum KeyScope: String, Sendable, Codable, CaseIterable, CustomStringConvertible {
+    case eventsRead = "events:read"
+    case loginsRead = "logins:read"
+    case loginsWrite = "logins:write"
+    case subscriptionsRead = "subscriptions:read"
+
+    package var description: String { rawValue }
+}

@@ -1,0 +1,47 @@
+package import Model
+import Net
+package import Store
+import Synchronization
+
+/// The Kick applications of this deployment, remembered for a few seconds: every webhook asks for one.
+package final class AppDirectory: Sendable {
+    private struct Remembered {
+        var apps: [AppID: TenantStore.SecretApp] = [:]
+        var until = Deadline(nanoseconds: 0)
+    }
+
+    private static let lifetime = Duration.seconds(10)
+
+    private let store: TenantStore
+    private let remembered = Mutex(Remembered())
+
+    package init(store: TenantStore) {
+        self.store = store
+    }
+
+    /// All apps, without their secrets.
+    package func list() async throws -> [App] {
+        try await store.apps().map(\.app)
+    }
+
+    /// The app, or with nil the default one; nil when there is none. One that another replica made a moment ago may be
+    /// missing for some seconds: a stranger who asks for apps that do not exist must not reach the database each time.
+    package func app(_ id: AppID?) async throws -> TenantStore.SecretApp? {
+        let now = Deadline.now()
+        let known = remembered.withLock { $0.until > now ? $0.apps : nil }
+        if let known { return Self.find(id, in: known) }
+        let apps = Dictionary(uniqueKeysWithValues: try await store.apps().map { ($0.app.id, $0) })
+        remembered.withLock { $0 = Remembered(apps: apps, until: now + Self.lifetime) }
+        return Self.find(id, in: apps)
+    }
+
+    /// Forgets what is remembered: an app has changed.
+    package func forget() {
+        remembered.withLock { $0 = Remembered() }
+    }
+
+    private static func find(_ id: AppID?, in apps: [AppID: TenantStore.SecretApp]) -> TenantStore.SecretApp? {
+        guard let id else { return apps.values.first { $0.app.isDefault } }
+        return apps[id]
+    }
+}

@@ -1,0 +1,85 @@
+package import Gateway
+import HTTP
+package import Model
+package import Net
+
+/// How an event looks outside: in the stream, and in a page of the log.
+///
+/// It is written by hand, once per event whatever the number of readers, and the payload is Kick's own bytes: nothing
+/// that Kick adds is lost on the way (P13).
+package enum EventEncoding {
+    /// The event as JSON: cursor, id, type, version, broadcaster, times and the raw payload.
+    static func json(_ event: Event) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(event.body.count + 320)
+        bytes += #"{"cursor":""#.utf8
+        bytes += event.cursor.description.utf8
+        bytes += #"","id":"#.utf8
+        bytes.appendJSONString(event.messageID)
+        bytes += #","type":"#.utf8
+        bytes.appendJSONString(event.type)
+        bytes += #","version":"#.utf8
+        bytes.appendJSONString(event.version)
+        bytes += #","broadcaster_user_id":"#.utf8
+        bytes += String(event.broadcasterUserID).utf8
+        bytes += #","sent_at":""#.utf8
+        bytes += event.sentAt.description.utf8
+        bytes += #"","received_at":""#.utf8
+        bytes += event.receivedAt.description.utf8
+        bytes += #"","payload":"#.utf8
+        bytes += event.body
+        bytes += "}".utf8
+        return bytes
+    }
+
+    /// The event as it stands in a stream: `id` is the cursor, `event` Kick's type.
+    package static func stream(_ event: Event) -> SharedBytes {
+        encoded(id: event.cursor, event: event.type, data: json(event))
+    }
+
+    /// The in-band announcement of a gap (P11).
+    package static func stream(_ gap: StreamGap) -> SharedBytes {
+        encoded(id: gap.resumed, event: "gateway.gap", data: json(gap))
+    }
+
+    static func json(_ gap: StreamGap) -> [UInt8] {
+        let detail =
+            switch gap.reason {
+            case .expired: "Events after your cursor were removed by retention."
+            case .epochChanged: "Your cursor belongs to another life of this log."
+            case .ahead: "Your cursor is ahead of this log, which has lost its end."
+            }
+        return Array(
+            """
+            {"reason":"\(gap.reason.rawValue)","detail":"\(detail)","requested":"\(gap.requested)",\
+            "resumed":"\(gap.resumed)","oldest":"\(gap.oldest)"}
+            """.utf8)
+    }
+
+    private static func encoded(id: EventCursor, event: String, data: [UInt8]) -> SharedBytes {
+        // A type with a line break cannot come from the verifier; such an event would go out without its name.
+        let message =
+            ServerSentEvent(id: id.description, event: event, data: data)
+            ?? ServerSentEvent(id: id.description, data: data)
+        return SharedBytes(message?.encoded ?? [])
+    }
+}
+
+extension [UInt8] {
+    /// Appends text as a JSON string (RFC 8259 §7).
+    mutating func appendJSONString(_ text: String) {
+        append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            case 0..<0x20:
+                let hex = String(byte, radix: 16)
+                append(contentsOf: "\\u00\(hex.utf8.count == 1 ? "0" : "")\(hex)".utf8)
+            default: append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+}

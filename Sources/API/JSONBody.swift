@@ -1,0 +1,96 @@
+import FoundationEssentials
+import HTTP
+import HTTPServer
+import Model
+
+/// JSON in and out: snake_case names, RFC 3339 times.
+enum JSONBody {
+    /// Largest body that a JSON route takes, in bytes.
+    static let limit = 64 * 1024
+
+    /// The body as a value. Throws `invalid` that names the field and what is expected there.
+    static func decode<Value: Decodable>(_ type: Value.Type = Value.self, from request: Request) async throws -> Value {
+        if let media = request.fields[.contentType]?.prefix(while: { $0 != ";" }), media != "application/json" {
+            throw GatewayError(.invalid, "the body must be application/json")
+        }
+        let body = try await request.body(upTo: limit)
+        guard !body.isEmpty else { throw GatewayError(.invalid, "the body is empty: expected a JSON object") }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do {
+            return try decoder.decode(Value.self, from: Data(body))
+        } catch let error as DecodingError {
+            throw GatewayError(error)
+        }
+    }
+
+    static func encode(_ value: some Encodable, status: Status = .ok) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var response = Response.json(Array(try encoder.encode(value)), status: status)
+        response.fields.append(.cacheControl, "no-store")
+        return response
+    }
+}
+
+/// A list: `{"data": [...]}`.
+struct DataList<Item: Encodable>: Encodable {
+    let data: [Item]
+}
+
+/// A value that is `null` when there is none, where an optional would leave the name out.
+struct Nullable<Value: Encodable>: Encodable {
+    let value: Value?
+
+    init(_ value: Value?) {
+        self.value = value
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let value { try container.encode(value) } else { try container.encodeNil() }
+    }
+}
+
+extension GatewayError {
+    /// What is wrong with a JSON body, in terms of its fields.
+    fileprivate init(_ error: DecodingError) {
+        func path(_ keys: [any CodingKey]) -> String? {
+            keys.isEmpty
+                ? nil : keys.map { $0.intValue.map(String.init) ?? $0.stringValue.snakeCase }.joined(separator: ".")
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            self.init(.invalid, "is missing", field: path(context.codingPath + [key]))
+        case .typeMismatch(let type, let context):
+            self.init(.invalid, "must be \(Self.name(of: type))", field: path(context.codingPath))
+        case .valueNotFound(let type, let context):
+            self.init(.invalid, "must be \(Self.name(of: type)), not null", field: path(context.codingPath))
+        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+            self.init(.invalid, context.debugDescription, field: path(context.codingPath))
+        default: self.init(.invalid, "the body is not valid JSON")
+        }
+    }
+
+    private static func name(of type: Any.Type) -> String {
+        switch type {
+        case is String.Type: "a string"
+        case is Bool.Type: "true or false"
+        case is Int.Type, is Int64.Type: "a whole number"
+        case is [String].Type, is [Any].Type: "a list"
+        default: "an object"
+        }
+    }
+}
+
+extension String {
+    /// `clientSecret` as `client_secret`.
+    fileprivate var snakeCase: String {
+        var result = ""
+        for character in self {
+            if character.isUppercase { result += "_" + character.lowercased() } else { result.append(character) }
+        }
+        return result
+    }
+}

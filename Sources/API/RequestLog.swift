@@ -1,0 +1,24 @@
+import HTTP
+import HTTPServer
+import Net
+import Telemetry
+
+/// One line per request, at debug for those that went well: the route's pattern, never the address with what was in it.
+enum RequestLog {
+    private static let report = Log("request")
+
+    static func start() -> Deadline { .now() }
+
+    static func write(_ request: Request, _ response: Response, route: String, since start: Deadline) {
+        let microseconds = Int(Deadline.now().nanoseconds - start.nanoseconds) / 1000
+        let fields: KeyValuePairs<String, LogValue> = [
+            "request_id": .string(request.id.description), "method": .string(request.method.rawValue),
+            "route": .string(route), "status": .int(Int(response.status.code)), "microseconds": .int(microseconds),
+        ]
+        if response.status.isServerError {
+            report.warning("request", fields)
+        } else {
+            report.debug("request", fields)
+        }
+    }
+}

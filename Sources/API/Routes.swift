@@ -1,0 +1,131 @@
+import Gateway
+package import HTTP
+package import HTTPServer
+package import Model
+import Telemetry
+
+/// Who may call a route.
+package enum RouteAccess: Sendable, Equatable {
+    /// Anybody; the handler itself decides (a signature, a state, a link).
+    case open
+    /// Whoever has an API key with the scope.
+    case key(KeyScope)
+    /// Whoever has the admin key.
+    case admin
+}
+
+/// One line of the table: what a method on a path does, and for whom.
+package struct Route: Sendable {
+    package let method: HTTP.Method
+    package let pattern: String
+    package let access: RouteAccess
+    let handler: @Sendable (RequestContext) async throws -> Response
+}
+
+/// A request on its way through a route.
+struct RequestContext: Sendable {
+    let request: Request
+    let services: Services
+    /// Set on routes that need a key.
+    let caller: Caller?
+
+    /// Who calls. Only on routes that need a key.
+    func requireCaller() throws -> Caller {
+        guard let caller else { throw GatewayError(.unauthenticated, "send the API key") }
+        return caller
+    }
+}
+
+/// The HTTP surface: everything there is, in one table. `openapi/openapi.json` says the same, and a test compares them.
+package enum Routes {
+    package static let all: [Route] = [
+        // People and machines that look after the service.
+        open(.get, "/", Pages.live),
+        open(.get, "/health/live", Health.live),
+        open(.get, "/health/ready", Health.ready),
+        open(.get, "/openapi.json", Pages.contract),
+
+        // Logging in.
+        open(.get, "/auth/kick", Auth.begin),
+        open(.get, "/auth/kick/callback", Auth.callback),
+
+        // Kick.
+        open(.post, "/webhooks/kick", Webhooks.receive),
+        open(.post, "/webhooks/kick/{app}", Webhooks.receive),
+
+        // A tenant's frontends and bots.
+        key(.loginsWrite, .post, "/v1/connect-links", Logins.createLink),
+        key(.loginsRead, .get, "/v1/logins", Logins.list),
+        key(.loginsRead, .get, "/v1/logins/{id}", Logins.get),
+        key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
+        key(.eventsRead, .get, "/v1/events", Events.page),
+        key(.eventsRead, .get, "/v1/events/stream", Events.stream),
+
+        // Admins.
+        admin(.get, "/admin/v1/tenants", Admin.listTenants),
+        admin(.post, "/admin/v1/tenants", Admin.createTenant),
+        admin(.get, "/admin/v1/tenants/{tenant}/keys", Admin.listKeys),
+        admin(.post, "/admin/v1/tenants/{tenant}/keys", Admin.createKey),
+        admin(.delete, "/admin/v1/keys/{key}", Admin.revokeKey),
+        admin(.get, "/admin/v1/apps", Admin.listApps),
+        admin(.put, "/admin/v1/apps", Admin.putApp),
+    ]
+
+    private typealias RouteHandler = @Sendable (RequestContext) async throws -> Response
+
+    private static func open(_ method: HTTP.Method, _ pattern: String, _ handler: @escaping RouteHandler) -> Route {
+        Route(method: method, pattern: pattern, access: .open, handler: handler)
+    }
+
+    private static func key(
+        _ scope: KeyScope, _ method: HTTP.Method, _ pattern: String, _ handler: @escaping RouteHandler
+    ) -> Route {
+        Route(method: method, pattern: pattern, access: .key(scope), handler: handler)
+    }
+
+    private static func admin(_ method: HTTP.Method, _ pattern: String, _ handler: @escaping RouteHandler) -> Route {
+        Route(method: method, pattern: pattern, access: .admin, handler: handler)
+    }
+
+    /// The handler of the whole surface: finds the route, checks who calls, runs it, and turns errors into problems.
+    package static func handler(_ services: Services) -> Handler {
+        var router = Router<Route>()
+        for route in all { router.add(route.method, route.pattern, route) }
+        return { [router] request in
+            let start = RequestLog.start()
+            let (response, pattern) = await respond(to: request, router, services)
+            RequestLog.write(request, response, route: pattern, since: start)
+            return response
+        }
+    }
+
+    private static func respond(
+        to request: Request, _ router: Router<Route>, _ services: Services
+    ) async -> (Response, route: String) {
+        switch router.match(request.method, request.head.pathBytes) {
+        case .found(let route, let parameters):
+            var request = request
+            request.parameters = parameters
+            do {
+                return (try await run(route, request, services), route.pattern)
+            } catch {
+                return (Problem.response(to: error, request: request, route: route.pattern), route.pattern)
+            }
+        case .options(let allow): return (.options(allow: allow), "*")
+        case .methodNotAllowed(let allow): return (.methodNotAllowed(request, allow: allow), "*")
+        case .notFound: return (.notFound(request), "*")
+        }
+    }
+
+    private static func run(_ route: Route, _ request: Request, _ services: Services) async throws -> Response {
+        var caller: Caller?
+        switch route.access {
+        case .open: break
+        case .admin: try Authentication.requireAdmin(request, keyHash: services.adminKeyHash)
+        case .key(let scope):
+            caller = try await services.access.caller(secret: Authentication.bearerToken(request))
+            try caller?.require(scope)
+        }
+        return try await route.handler(RequestContext(request: request, services: services, caller: caller))
+    }
+}

@@ -1,0 +1,42 @@
+import Crypto
+package import Gateway
+package import Kick
+package import Telemetry
+
+/// What the routes stand on: the use cases, and what the configuration decided.
+package struct Services: Sendable {
+    let administration: Administration
+    let access: AccessControl
+    let apps: AppDirectory
+    let connecting: Connecting
+    let records: Records
+    let feed: EventFeed
+    let verifier: WebhookVerifier
+    let ingest: WebhookIngest
+    /// Names what keeps the service from working; empty when it is ready.
+    let missing: @Sendable () async -> [String]
+    let adminKeyHash: [UInt8]
+    /// Whether browsers reach the service over https.
+    let isHTTPS: Bool
+    /// `openapi/openapi.json`, as it is served.
+    let contract: [UInt8]
+
+    package init(
+        administration: Administration, access: AccessControl, apps: AppDirectory, connecting: Connecting,
+        records: Records, feed: EventFeed, verifier: WebhookVerifier, ingest: WebhookIngest,
+        missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
+    ) {
+        self.administration = administration
+        self.access = access
+        self.apps = apps
+        self.connecting = connecting
+        self.records = records
+        self.feed = feed
+        self.verifier = verifier
+        self.ingest = ingest
+        self.missing = missing
+        adminKeyHash = SHA256.hash(adminKey.reveal())
+        self.isHTTPS = isHTTPS
+        self.contract = contract
+    }
+}

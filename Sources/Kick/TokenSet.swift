@@ -67,9 +67,9 @@ package enum RefreshOutcome: Sendable {
     /// Kick refuses this very refresh token, definitely. The only outcome that may end a login, and only when no other
     /// token of the login is left to try (P4, P5).
     case refused(TokenRefusal)
-    /// Anything else: the token may be as good as before. `kind` and `retryAfter` of the error say how to go on. When the
-    /// kind is `unreachable(requestSent: true)`, `undecodable` or `serverTrouble`, Kick may have rotated the token all
-    /// the same.
+    /// Anything else: the token may be as good as before. `kind` and `retryAfter` of the error say how to go on. When
+    /// the kind is `unreachable(requestSent: true)`, `undecodable` or `serverTrouble`, Kick may have rotated the
+    /// token all the same.
     case tryLater(KickError)
 }
 

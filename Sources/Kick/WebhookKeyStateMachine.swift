@@ -61,8 +61,8 @@ struct WebhookKeyStateMachine<Waiter> {
         return .fetch(fetchNumber)
     }
 
-    /// The fetch ended, with a key or without, or its time is up. Gives the waiters to wake, who then look at `ring`. Of
-    /// the several ends of one fetch the first wakes; a key that comes late is still taken.
+    /// The fetch ended, with a key or without, or its time is up. Gives the waiters to wake, who then look at `ring`.
+    /// Of the several ends of one fetch the first wakes; a key that comes late is still taken.
     mutating func fetchDidEnd(_ number: Int, key: PublicKey?) -> [Waiter] {
         if let key { take(key) }
         guard isFetching, number == fetchNumber else { return [] }

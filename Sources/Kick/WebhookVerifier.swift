@@ -36,8 +36,8 @@ package struct VerifiedWebhook: Sendable {
     }
 }
 
-/// Checks that webhooks come from Kick: `message-id "." timestamp "." raw-body`, signed with a key whose own type decides
-/// the algorithm (FACTS §4.2; RSA PKCS#1 v1.5 SHA-256 today).
+/// Checks that webhooks come from Kick: `message-id "." timestamp "." raw-body`, signed with a key whose own type
+/// decides the algorithm (FACTS §4.2; RSA PKCS#1 v1.5 SHA-256 today).
 ///
 /// A delivery that fits a trusted key costs one hash and one exponentiation and waits for nothing.
 package final class WebhookVerifier: Sendable {

@@ -72,6 +72,13 @@ struct SealerTests {
             #expect(throws: CryptoError.doesNotOpen) { try sealer.open(Array(sealed.prefix(count)), for: place) }
         }
         #expect(throws: CryptoError.doesNotOpen) { try sealer.open(sealed + [0], for: place) }
+        // The key's name is authenticated too, even where another name stands for the same key.
+        let bytes = SHA256.hash("k1")
+        let twins = try Sealer(keys: [SealingKey(id: "k1", bytes: bytes), SealingKey(id: "k2", bytes: bytes)])
+        var renamed = sealed
+        renamed[3] = UInt8(ascii: "2")
+        #expect(Sealer.keyID(of: renamed) == "k2")
+        #expect(throws: CryptoError.doesNotOpen) { try twins.open(renamed, for: place) }
     }
 
     @Test("P6: keys rotate: the first writes, all open, a dropped one is named")

@@ -9,7 +9,7 @@ struct BroadcasterScannerTests {
         arguments: [
             (#"{"broadcaster":{"user_id":7}}"#, 7 as Int64?),
             (
-                " \r\n\t{ \"a\" : [ 1 , { \"user_id\" : 2 } ] , \"broadcaster\" : { \"x\" : null , \"user_id\" : 7 } } \n",
+                " \r\n\t{ \"a\" : [ 1 , { \"user_id\" : 2 } ] , \"broadcaster\" : { \"user_id\" : 7 } } \n",
                 7
             ),
             (#"{"broadcaster":{"user_id":-7}}"#, -7),

@@ -1,4 +1,5 @@
-/// `channel.followed`: somebody follows the channel now. Carries no time and no id, and the same person may follow twice.
+/// `channel.followed`: somebody follows the channel now. Carries no time and no id, and the same person may follow
+/// twice.
 package struct ChannelFollowed: EventPayload {
     package static let type = EventType.channelFollowed
 

@@ -58,7 +58,8 @@ package struct EventUser: Decodable, Sendable {
     package struct Badge: Decodable, Sendable {
         /// For display.
         package let text: String?
-        /// `broadcaster`, `moderator`, `vip`, `og`, `founder`, `verified`, `subscriber`, `sub_gifter`, and what may come.
+        /// `broadcaster`, `moderator`, `vip`, `og`, `founder`, `verified`, `subscriber`, `sub_gifter`, and what may
+        /// come.
         package let type: String
         /// Months or gifts, where the badge counts something.
         package let count: Int?

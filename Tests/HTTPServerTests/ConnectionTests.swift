@@ -209,7 +209,7 @@ struct ConnectionTests {
             #expect(try await third.readToEnd().hasPrefix("HTTP/1.1 503 "))
             // Room again: the place of a closed connection is free.
             kept[0].close()
-            while harness.server.openConnections > 1 { await Task.yield() }
+            try await until { harness.server.openConnections <= 1 }
             let fourth = try await harness.connect()
             try await fourth.send(get)
             #expect(try await fourth.readResponse().status == 200)

@@ -21,8 +21,8 @@ private final class StreamProbe: Sendable {
     }
 
     /// Runs `body` with the sink on its loop.
-    func onLoop(_ body: @escaping @Sendable (EventStreamSink) -> Void) async {
-        await sink.until { $0 != nil }
+    func onLoop(_ body: @escaping @Sendable (EventStreamSink) -> Void) async throws {
+        try await sink.until { $0 != nil }
         guard let sink = sink.value else { return }
         await sink.loop.spawn { body(sink) }.value
     }
@@ -48,15 +48,15 @@ struct EventStreamTests {
             #expect(head.contains("X-Accel-Buffering: no\r\n"))
             #expect(!head.contains("Content-Length") && !head.contains("Transfer-Encoding"))
             for round in 0..<5 {
-                await probe.onLoop { sink in
+                try await probe.onLoop { sink in
                     for id in (round * 100 + 1)...(round * 100 + 100) { sink.send(event(id)) }
                 }
             }
-            await probe.onLoop { $0.close() }
+            try await probe.onLoop { $0.close() }
             var decoder = ServerSentEventDecoder()
             let items = try decoder.feed(Array(try await connection.readToEnd().utf8))
             #expect(items == (0...500).map { .event(ServerSentEvent(id: String($0), data: "x")!) })
-            await probe.end.until { $0 == .finished }
+            try await probe.end.until { $0 == .finished }
             #expect(harness.server.openConnections == 0)
         }
     }
@@ -75,7 +75,7 @@ struct EventStreamTests {
             #expect(try await connection.readResponse().text == "first")
             _ = try await connection.read(through: "\r\n\r\n")
             try await connection.send("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
-            await probe.onLoop { $0.send(event(1)) }
+            try await probe.onLoop { $0.send(event(1)) }
             #expect(try await connection.read(through: "\n\n") == "id: 1\ndata: x\n\n")
             #expect(paths.value == ["/1", "/stream"])
         }
@@ -98,10 +98,10 @@ struct EventStreamTests {
             try await connection.send(get)
             _ = try await connection.read(through: "\r\n\r\n")
             connection.close()
-            await probe.end.until { $0 == .peerClosed }
-            while harness.server.openConnections > 0 { await Task.yield() }
+            try await probe.end.until { $0 == .peerClosed }
+            try await until { harness.server.openConnections == 0 }
             // Harmless afterwards.
-            await probe.onLoop { sink in
+            try await probe.onLoop { sink in
                 sink.send(event(1))
                 sink.close()
                 #expect(!sink.isOpen)
@@ -120,10 +120,10 @@ struct EventStreamTests {
         try await withServer(handler: handler) { [get] harness in
             let connection = try await harness.connect()
             try await connection.send(get)
-            while harness.server.openConnections == 0 { await Task.yield() }
+            try await until { harness.server.openConnections > 0 }
             connection.close()
             isGone.update { $0 = true }
-            await probe.end.until { $0 == .peerClosed }
+            try await probe.end.until { $0 == .peerClosed }
         }
     }
 
@@ -140,7 +140,7 @@ struct EventStreamTests {
             _ = try await connection.read(through: "\r\n\r\n")
             let payload = event(1, String(repeating: "x", count: 10_000))
             while probe.end.value == nil {
-                await probe.onLoop { sink in
+                try await probe.onLoop { sink in
                     for _ in 0..<20 where sink.isOpen {
                         sink.send(payload)
                         let pending = sink.pendingBytes
@@ -163,7 +163,7 @@ struct EventStreamTests {
             let connection = try await harness.connect()
             try await connection.send(get)
             _ = try await connection.read(through: "\r\n\r\n")
-            await probe.onLoop { sink in
+            try await probe.onLoop { sink in
                 for id in 1...50 { sink.send(event(id, String(repeating: "x", count: 1000))) }
                 sink.close()
             }
@@ -183,8 +183,8 @@ struct EventStreamTests {
             try await connection.send(get)
             _ = try await connection.read(through: "\r\n\r\n")
             // More than any kernel buffers, once.
-            await probe.onLoop { $0.send(SharedBytes([UInt8](repeating: 0x3A, count: 64 << 20))) }
-            await probe.end.until { $0 != nil }
+            try await probe.onLoop { $0.send(SharedBytes([UInt8](repeating: 0x3A, count: 64 << 20))) }
+            try await probe.end.until { $0 != nil }
             #expect(probe.end.value == .stalled)
         }
     }
@@ -198,12 +198,12 @@ struct EventStreamTests {
         try await withServer(limits: limits, handler: { _ in probe.response() }) { [get] harness in
             let connection = try await harness.connect()
             try await connection.send(get)
-            await probe.onLoop { sink in
+            try await probe.onLoop { sink in
                 sink.send(SharedBytes([UInt8](repeating: 0x3A, count: 64 << 20)))
                 sink.close()
                 #expect(!sink.isOpen)
             }
-            await probe.end.until { $0 != nil }
+            try await probe.end.until { $0 != nil }
             #expect(probe.end.value == .stalled)
         }
     }
@@ -240,7 +240,7 @@ struct EventStreamTests {
             let text = try await connection.readToEnd()
             #expect(text.ranges(of: "\nid: ").count + text.ranges(of: "\r\nid: ").count >= 4)
             #expect(text.hasSuffix("\n\n"))
-            await probe.end.until { $0 == .finished }
+            try await probe.end.until { $0 == .finished }
         }
     }
 
@@ -263,7 +263,7 @@ struct EventStreamTests {
         }) { [get] harness in
             let connection = try await harness.connect()
             try await connection.send(get)
-            await probe.end.until { $0 != nil }
+            try await probe.end.until { $0 != nil }
             #expect(probe.end.value == .slowReader)
             #expect(!wasReentered.value)
         }

@@ -173,8 +173,8 @@ struct RefusalTests {
         ) { harness in
             let connection = try await harness.connect()
             try await connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            while harness.server.openConnections == 0 { await Task.yield() }
-            while harness.server.openConnections > 0 { await Task.yield() }
+            try await until { harness.server.openConnections > 0 }
+            try await until { harness.server.openConnections == 0 }
         }
     }
 }

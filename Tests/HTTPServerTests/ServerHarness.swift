@@ -36,8 +36,13 @@ func withServer<R: Sendable>(
     let harness = ServerHarness(server: server, loops: loops, address: address)
     let result: Result<R, any Error>
     do {
+        let test = Task(executorPreference: clientLoops.loops[0]) { try await body(harness) }
         result = .success(
-            try await Task(executorPreference: clientLoops.loops[0]) { try await body(harness) }.value)
+            try await withTaskCancellationHandler {
+                try await test.value
+            } onCancel: {
+                test.cancel()
+            })
     } catch {
         result = .failure(error)
     }
@@ -147,6 +152,14 @@ final class RawConnection: @unchecked Sendable {
     }
 }
 
+/// Waits until it is so; the test's time limit ends a wait in vain.
+func until(_ condition: () -> Bool) async throws {
+    while !condition() {
+        try Task.checkCancellation()
+        await Task.yield()
+    }
+}
+
 /// A value that a test and a handler share, and that a test can wait for.
 final class Shared<Value: Sendable>: Sendable {
     private let state: Mutex<Value>
@@ -161,9 +174,9 @@ final class Shared<Value: Sendable>: Sendable {
         state.withLock { body(&$0) }
     }
 
-    /// Waits until the value is so; the test's time limit ends a wait in vain.
-    func until(_ condition: (Value) -> Bool) async {
-        while !condition(value) { await Task.yield() }
+    /// Waits until the value is so.
+    func until(_ condition: (Value) -> Bool) async throws {
+        try await HTTPServerTests.until { condition(value) }
     }
 }
 

@@ -28,7 +28,7 @@ struct ShutdownTests {
             }
             // One that never said anything.
             connections.append(try await harness.connect())
-            while harness.server.openConnections < 9 { await Task.yield() }
+            try await until { harness.server.openConnections == 9 }
             await harness.server.shutdown(grace: .seconds(3600))
             for connection in connections { #expect(try await connection.readToEnd() == "") }
             #expect(harness.server.openConnections == 0)
@@ -43,7 +43,7 @@ struct ShutdownTests {
             let connection = try await harness.connect()
             // The one behind it is not begun any more.
             try await connection.send(get + "GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
-            await began.until { $0 == 1 }
+            try await began.until { $0 == 1 }
             async let stop: Void = harness.server.shutdown(grace: .seconds(3600))
             // It no longer accepts, and so has begun to drain.
             while (try? await harness.connect())?.close() != nil {}
@@ -82,7 +82,7 @@ struct ShutdownTests {
         try await withServer(handler: gated(began, mayEnd)) { [get] harness in
             let connection = try await harness.connect()
             try await connection.send(get)
-            await began.until { $0 == 1 }
+            try await began.until { $0 == 1 }
             await harness.server.shutdown(grace: .milliseconds(20))
             #expect(try await connection.readToEnd() == "")
             #expect(harness.server.openConnections == 0)
@@ -108,7 +108,7 @@ struct ShutdownTests {
             _ = try await connection.read(through: "\r\n\r\n")
             await harness.server.shutdown(grace: .seconds(3600))
             #expect(try await connection.readToEnd() == "retry: 2000\ndata: bye\n\n")
-            await end.until { $0 == .finished }
+            try await end.until { $0 == .finished }
         }
     }
 
@@ -128,7 +128,7 @@ struct ShutdownTests {
             _ = try await connection.read(through: "\r\n\r\n")
             await harness.server.shutdown(grace: ignores ? .milliseconds(20) : .seconds(3600))
             #expect(try await connection.readToEnd() == "")
-            await end.until { $0 != nil }
+            try await end.until { $0 != nil }
             #expect(end.value == (ignores ? .shutdown : .finished))
         }
     }
@@ -145,7 +145,7 @@ struct ShutdownTests {
         try await withServer(handler: handler) { [get] harness in
             let connection = try await harness.connect()
             try await connection.send(get)
-            await began.until { $0 == 1 }
+            try await began.until { $0 == 1 }
             async let stop: Void = harness.server.shutdown(grace: .seconds(3600))
             while (try? await harness.connect())?.close() != nil {}
             mayBegin.update { $0 = true }

@@ -29,12 +29,16 @@ package struct KickRequest: Sendable {
     package let bearer: Secret<String>?
     /// How many bytes of answer are taken.
     package let maximumAnswer: Int
+    /// Whether nothing may have been sent on the connection before: for calls whose loss in an idle connection that the
+    /// server just closed would leave open whether they happened. A refresh is one.
+    package let needsFreshConnection: Bool
     /// What must not show in an error, should Kick repeat it.
     let secrets: [Secret<String>]
 
     init(
         _ method: Method, _ server: Server, _ path: String, query: QueryItems = QueryItems(), body: Body = .none,
-        bearer: Secret<String>? = nil, maximumAnswer: Int = 1 << 20, secrets: [Secret<String>] = []
+        bearer: Secret<String>? = nil, maximumAnswer: Int = 1 << 20, needsFreshConnection: Bool = false,
+        secrets: [Secret<String>] = []
     ) {
         self.method = method
         self.server = server
@@ -43,6 +47,7 @@ package struct KickRequest: Sendable {
         self.body = body
         self.bearer = bearer
         self.maximumAnswer = maximumAnswer
+        self.needsFreshConnection = needsFreshConnection
         self.secrets = secrets + [bearer].compactMap { $0 }
     }
 

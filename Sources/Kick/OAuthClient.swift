@@ -104,7 +104,7 @@ package struct OAuthClient: Sendable {
         form.append("client_id", credentials.clientID)
         form.append("client_secret", credentials.clientSecret.reveal())
         return KickRequest(
-            .post, .id, "/oauth/token", body: .form(form), maximumAnswer: 256 * 1024,
+            .post, .id, "/oauth/token", body: .form(form), maximumAnswer: 256 * 1024, needsFreshConnection: true,
             secrets: secrets + [credentials.clientSecret])
     }
 }

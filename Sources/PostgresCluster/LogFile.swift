@@ -13,6 +13,8 @@ final class LogFile: Sendable {
     private struct State {
         var descriptor: Int32 = -1
         var size = 0
+        /// Pipes whose writers are not all gone yet.
+        var openPipes = 0
     }
     private let state = Mutex(State())
 
@@ -42,10 +44,18 @@ final class LogFile: Sendable {
 
     /// Copies what arrives at a pipe's read end, and closes it when the last writer is gone. On a thread of its own.
     func collect(from descriptor: Int32) throws(PostgresClusterError) {
+        state.withLock { $0.openPipes += 1 }
         try startThread { [self] in
             while let chunk = ChildProcess.readChunk(descriptor) { append(chunk) }
             close(descriptor)
+            state.withLock { $0.openPipes -= 1 }
         }
+    }
+
+    /// Waits until the last words of a server that has ended are in the file. Not for long: a process that outlives
+    /// the server keeps its pipe open.
+    func waitForLastWords() {
+        for _ in 0..<100 where state.withLock({ $0.openPipes > 0 }) { usleep(10_000) }
     }
 
     /// The last lines, for an error text.

@@ -46,6 +46,7 @@ final class Postmaster: Sendable {
             let (pid, ended, failure) = state.withLock { ($0.pid, $0.ended, $0.failure) }
             if let failure { throw failure }
             if ended {
+                logFile.waitForLastWords()
                 throw PostgresClusterError(
                     .failed, "PostgreSQL ended while it started. The end of \(logFile.path):\n\(logFile.tail())")
             }

@@ -43,7 +43,7 @@ func run(_ program: String, _ arguments: [String], environment: [String: String]
     process.standardError = pipe
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    let output = pipe.readToEnd()
     process.waitUntilExit()
     return Ran(
         status: process.terminationStatus,
@@ -67,3 +67,36 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     }
     return false
 }
+
+extension Pipe {
+    /// Everything until the end. `FileHandle` traps when a signal interrupts it.
+    func readToEnd() -> Data {
+        var data = Data()
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = read(fileHandleForReading.fileDescriptor, &chunk, chunk.count)
+            if count > 0 { data.append(contentsOf: chunk[..<count]) }
+            if count == 0 || (count < 0 && errno != EINTR) { return data }
+        }
+    }
+}
+
+/// Runs a test that blocks on a thread of its own: the few threads of the concurrency runtime belong to the others.
+func blocking(_ body: () throws -> Void) async throws {
+    try await withTaskExecutorPreference(ThreadExecutor()) {
+        await switchThread()
+        try body()
+    }
+}
+
+/// A thread for every job.
+private final class ThreadExecutor: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Thread.detachNewThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
+/// Gives the preferred executor the task, which it otherwise gets at the next suspension only.
+@concurrent
+private func switchThread() async {}

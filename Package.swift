@@ -86,7 +86,9 @@ let package = Package(
         // Tests mirror the rooms.
         .target(
             name: "TestKit",
-            dependencies: ["Net", "HTTP", "HTTPClient", "Postgres", "PostgresCluster", "Telemetry"],
+            dependencies: [
+                "Model", "Crypto", "Store", "Net", "HTTP", "HTTPClient", "Postgres", "PostgresCluster", "Telemetry",
+            ],
             path: "Tests/TestKit", swiftSettings: strict),
         tests("TelemetryTests", "Telemetry"),
         tests("CryptoTests", "Crypto"),
@@ -96,9 +98,14 @@ let package = Package(
         tests("HTTPClientTests", "HTTPClient", "HTTP", "HTTPServer", "Net", "TestKit"),
         tests("PostgresTests", "Postgres", "Net", "TestKit"),
         tests("PostgresClusterTests", "PostgresCluster"),
-        tests("KickTests", "Kick", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net", exclude: ["Fixtures"]),
-        tests("StoreTests", "Store", "Model", "Postgres", "Crypto", "Net", "TestKit"),
-        tests("GatewayTests", "Gateway", "Store", "Kick", "Model", "Net", "TestKit"),
+        tests(
+            "KickTests", "Kick", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net", "Telemetry", exclude: ["Fixtures"]
+        ),
+        tests("ModelTests", "Model"),
+        tests("StoreTests", "Store", "Model", "Postgres", "Crypto", "Net", "Telemetry", "TestKit"),
+        tests(
+            "GatewayTests", "Gateway", "Store", "Postgres", "Kick", "Model", "HTTP", "Crypto", "Net", "Telemetry",
+            "TestKit"),
         tests("SandboxTests", "Sandbox", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net"),
         tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
         tests(

@@ -63,12 +63,15 @@ package final class TokenKeeper: Sendable {
     /// Lets refreshes under way come to their end, and starts no more. Returns false at the deadline (P2, P18).
     package func drain(deadline: Deadline) async -> Bool {
         state.withLock { $0.isStopping = true }
-        while state.withLock({ $0.running }) > 0 {
+        while runningCount > 0 {
             if deadline.hasPassed { return false }
             try? await sleep(for: .milliseconds(10))
         }
         return true
     }
+
+    /// Refreshes under way in this process.
+    var runningCount: Int { state.withLock { $0.running } }
 
     private func start(_ lease: RefreshLease) {
         state.withLock { $0.running += 1 }

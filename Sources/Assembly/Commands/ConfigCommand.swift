@@ -1,0 +1,29 @@
+/// `kick-gateway config`: the settings, their defaults and meaning. `docs/CONFIGURATION.md` is its output.
+enum ConfigCommand {
+    static let text = """
+        Settings of kick-gateway, read from the environment once, at start. Each can also be given as NAME_FILE: the path
+        of a file whose content is the value.
+
+        | Setting | Default | Meaning |
+        |---|---|---|
+        | GATEWAY_ADMIN_KEY | required | The secret of the admin routes, at least 24 characters |
+        | GATEWAY_ENCRYPTION_KEYS | required | `kid:base64` of 32 bytes, several separated by commas; the first one writes |
+        | GATEWAY_LISTEN | 127.0.0.1:8080 | Address and port to listen at; `unix:/path` for a unix socket |
+        | GATEWAY_PUBLIC_URL | http://localhost:PORT | How browsers and Kick reach the gateway |
+        | DATABASE_URL | a private cluster | `postgresql://…`; without it the gateway runs its own PostgreSQL in GATEWAY_DATA_DIR |
+        | GATEWAY_DATA_DIR | /var/lib/kick-gateway as root, else ~/.local/share/kick-gateway | Where the private cluster lives |
+        | KICK_CLIENT_ID, KICK_CLIENT_SECRET | none | The default Kick app; others are added through the admin routes |
+        | KICK_API_URL | https://api.kick.com | Kick's API |
+        | KICK_ID_URL | https://id.kick.com | Kick's OAuth server |
+        | GATEWAY_EVENT_RETENTION | 30d | How long events are kept (s, m, h, d) |
+        | GATEWAY_WEBHOOK_MAX_AGE | 3d | Oldest webhook that is accepted; at most GATEWAY_EVENT_RETENTION |
+        | GATEWAY_LOOPS | one per core | Event loops, each a thread |
+        | GATEWAY_LOG_LEVEL | info | debug, info, notice, warning or error |
+        | GATEWAY_RESOURCES | found beside the program | Directory with migrations/ and openapi/ |
+
+        """
+
+    static func run(_ arguments: [String]) -> Int32 {
+        Program.say(text)
+    }
+}

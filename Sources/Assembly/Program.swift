@@ -1,0 +1,65 @@
+import FoundationEssentials
+import Glibc
+import Telemetry
+
+/// The command line: one word says what to do.
+package enum Program {
+    package static let version = "0.1.0"
+
+    static let usage = """
+        kick-gateway: a self-hosted gateway between your frontends and the Kick API
+
+        usage: kick-gateway <command>
+
+          serve      run the gateway, configured by the environment (see: config)
+          dev        run everything for development: database, sandbox, gateway, demo
+          trigger    make one event happen in the sandbox (see: trigger --help)
+          migrate    bring the database's schema up to date and stop
+          config     print the settings, their defaults and meaning
+          version    print the version
+          help       print this
+
+        """
+
+    /// Runs the command and returns the exit code: 0 done, 1 failed, 2 the call was wrong.
+    package static func run(_ arguments: [String]) async -> Int32 {
+        SignalWatcher.block()
+        let rest = Array(arguments.dropFirst())
+        do {
+            switch arguments.first {
+            case "serve": return try await ServeCommand.run(rest)
+            case "dev": return try await DevCommand.run(rest)
+            case "trigger": return try await TriggerCommand.run(rest)
+            case "migrate": return try await MigrateCommand.run(rest)
+            case "config": return ConfigCommand.run(rest)
+            case "version", "--version": return say("kick-gateway \(version)\n")
+            case "help", "--help", "-h": return say(usage)
+            case nil: return complain(usage)
+            case let word?: return complain("kick-gateway: there is no command '\(word)'\n\n\(usage)")
+            }
+        } catch {
+            return complain("kick-gateway: \(error)\n", code: 1)
+        }
+    }
+
+    @discardableResult
+    static func say(_ text: String) -> Int32 {
+        write(text, to: 1)
+        return 0
+    }
+
+    static func complain(_ text: String, code: Int32 = 2) -> Int32 {
+        write(text, to: 2)
+        return code
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import API
+import Crypto
+import FoundationEssentials
+import Gateway
+import HTTP
+import HTTPClient
+import HTTPServer
+import Kick
+import Model
+import Net
+import Postgres
+import PostgresCluster
+import Store
+import Telemetry
+
+/// The service, wired: what is made from the configuration, in the order in which it starts; and how it stops.
+final class RunningGateway: Sendable {
+    /// Where it listens, with the port that the kernel chose.
+    let address: SocketAddress
+    private let loops: LoopGroup
+    private let cluster: PostgresCluster?
+    private let database: Database
+    private let client: OutboundClient
+    private let server: HTTPServer
+    private let keeper: TokenKeeper
+    private let background: [Task<Void, Never>]
+    private static let report = Log("gateway")
+
+    private init(
+        address: SocketAddress, loops: LoopGroup, cluster: PostgresCluster?, database: Database,
+        client: OutboundClient, server: HTTPServer, keeper: TokenKeeper, background: [Task<Void, Never>]
+    ) {
+        self.address = address
+        self.loops = loops
+        self.cluster = cluster
+        self.database = database
+        self.client = client
+        self.server = server
+        self.keeper = keeper
+        self.background = background
+    }
+
+    /// Starts everything and returns when requests are answered. Throws with a text for whoever started it.
+    static func start(_ config: Config) async throws -> RunningGateway {
+        let cluster = try config.databaseURL == nil ? PostgresCluster.start(in: config.dataDirectory) : nil
+        do {
+            return try await start(config, cluster: cluster)
+        } catch {
+            cluster?.stop()
+            throw error
+        }
+    }
+
+    private static func start(_ config: Config, cluster: PostgresCluster?) async throws -> RunningGateway {
+        let loops = try LoopGroup(count: config.loopCount)
+        let database = Database(
+            options: try ConnectionOptions(config.databaseURL ?? cluster?.connectionString ?? ""), loops: loops)
+        try await migrate(database, config)
+        let tenants = TenantStore(database: database, sealer: config.sealer)
+        let apps = AppDirectory(store: tenants)
+        try await putDefaultApp(config, tenants)
+        let client = OutboundClient(loops: loops, tls: try TLSContext())
+        let kick = try kickAccess(config, apps: apps, client: client)
+
+        let log = EventLog(database: database)
+        let logins = LoginStore(database: database, sealer: config.sealer)
+        let keys = KeyStore(database: database)
+        let subscriptions = SubscriptionStore(database: database)
+        let feed = EventFeed(
+            log: log, loops: loops, encode: { EventEncoding.stream($0) }, encodeGap: { EventEncoding.stream($0) })
+        let access = AccessControl(store: keys)
+        let keeper = TokenKeeper(store: logins, kick: kick, loops: loops)
+        let services = Services(
+            administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access), access: access,
+            apps: apps,
+            connecting: Connecting(
+                store: ConnectStore(database: database, sealer: config.sealer), logins: logins, kick: kick,
+                publicURL: try url(config.publicURL)),
+            records: Records(logins: logins, subscriptions: subscriptions), feed: feed,
+            verifier: verifier(config, kick: kick, loops: loops), ingest: WebhookIngest(log: log, feed: feed),
+            missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
+            contract: try contract(config))
+
+        let server = HTTPServer(loops: loops, handler: Routes.handler(services))
+        let address = try await server.listen(on: [config.listen])[0]
+        let watch = KeyWatch(store: keys, access: access, feed: feed)
+        listen(database, feed: feed, watch: watch)
+        let retention = Retention(log: log, keep: config.retention)
+        let sync = SubscriptionSync(store: subscriptions, kick: kick)
+        let background = [
+            loops.next().spawn { await keeper.run() }, loops.next().spawn { await sync.run() },
+            loops.next().spawn { await feed.poll() }, loops.next().spawn { await watch.run() },
+            loops.next().spawn { await retention.run() },
+        ]
+        report.notice("listening", ["address": .text(address), "public_url": .string(config.publicURL)])
+        return RunningGateway(
+            address: address, loops: loops, cluster: cluster, database: database, client: client, server: server,
+            keeper: keeper, background: background)
+    }
+
+    /// Stops in the order in which nothing is lost (P18): no new requests, those in flight answered, streams ended;
+    /// then the refreshes under way come to their end; then the pools and the database close.
+    func stop() async {
+        Self.report.notice("stopping")
+        await server.shutdown(grace: .seconds(10))
+        for task in background { task.cancel() }
+        let keeper = keeper
+        let isDrained = await withTaskExecutorPreference(loops.loops[0]) {
+            await keeper.drain(deadline: .after(.seconds(30)))
+        }
+        if !isDrained { Self.report.error("a token refresh was still under way at the end of the grace period") }
+        for task in background { await task.value }
+        await client.shutdown()
+        await database.shutdown()
+        loops.shutdown()
+        cluster?.stop()
+        Self.report.notice("stopped")
+    }
+}
+
+// MARK: - Parts
+
+extension RunningGateway {
+    /// How long the database may take to be there at start.
+    private static let databasePatience = Duration.seconds(60)
+
+    /// Brings the schema up to date, once the database can be reached.
+    private static func migrate(_ database: Database, _ config: Config) async throws {
+        let migrations = try Migration.load(from: config.resources + "/migrations")
+        let deadline = Deadline.after(databasePatience)
+        while true {
+            do {
+                _ = try await Migrator(database: database, migrations: migrations).run()
+                return
+            } catch let error as DatabaseError where error.isUnavailable && !deadline.hasPassed {
+                report.warning("waiting for the database", ["error": .string(error.debugDescription)])
+            }
+        }
+    }
+
+    private static func putDefaultApp(_ config: Config, _ tenants: TenantStore) async throws {
+        guard let app = config.app else { return }
+        _ = try await tenants.put(
+            AppID(unchecked: AppID.prefix + ULID.make().description), name: "default", clientID: app.clientID,
+            clientSecret: app.clientSecret, isDefault: true)
+    }
+
+    private static func kickAccess(_ config: Config, apps: AppDirectory, client: OutboundClient) throws -> KickAccess {
+        let servers = KickServers(id: try url(config.kickID), api: try url(config.kickAPI))
+        return KickAccess(
+            servers: servers, apps: apps, exchange: KickTransport.exchange(over: client, servers: servers))
+    }
+
+    private static func verifier(_ config: Config, kick: KickAccess, loops: LoopGroup) -> WebhookVerifier {
+        var policy = WebhookVerifier.Policy()
+        policy.maximumAge = config.webhookMaximumAge
+        return WebhookVerifier(policy: policy, loops: loops) { deadline in
+            try await kick.api.publicKey(deadline: deadline)
+        }
+    }
+
+    private static func missing(_ database: Database) async -> [String] {
+        do {
+            _ = try await database.query("SELECT 1", by: .after(.seconds(2)))
+            return []
+        } catch {
+            return ["database"]
+        }
+    }
+
+    private static func listen(_ database: Database, feed: EventFeed, watch: KeyWatch) {
+        _ = database.listen(channels: [EventLog.channel, KeyStore.revocationChannel]) { notification in
+            if notification.channel == KeyStore.revocationChannel {
+                if let key = KeyID(notification.payload) { watch.didRevoke(key) }
+                return
+            }
+            let parts = notification.payload.split(separator: " ")
+            guard parts.count == 2, let tenant = TenantID(String(parts[0])), let last = Int64(parts[1]) else { return }
+            feed.didCommit(upTo: last, in: tenant)
+        } onConnect: {
+            // What was announced while nobody listened is found by looking.
+            Loop.current?.spawn { await feed.compareWithLog() }
+        }
+    }
+
+    private static func contract(_ config: Config) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: config.resources + "/openapi/openapi.json")))
+    }
+
+    private static func url(_ text: String) throws -> HTTPURL {
+        guard let url = HTTPURL(text) else { throw Config.Problems(list: ["\(text) is no http or https URL"]) }
+        return url
+    }
+}

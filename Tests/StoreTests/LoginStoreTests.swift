@@ -1,0 +1,120 @@
+import Crypto
+import Model
+import Net
+import Postgres
+import Store
+import Telemetry
+import TestKit
+import Testing
+
+@Suite("LoginStore", .timeLimit(.minutes(1)))
+struct LoginStoreTests {
+    private static func pair(_ number: Int) -> TokenPair {
+        TokenPair(
+            access: Secret("access-\(number)"), refresh: Secret("refresh-\(number)"), lifetime: .seconds(7200),
+            scopes: nil)
+    }
+
+    @Test("P3 a due login is claimed by one of many processes")
+    func claimedOnce() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            for user in 1...5 {
+                _ = try await fixture.makeLogin(of: tenant, kickUserID: Int64(user), refreshAfter: .seconds(-1))
+            }
+            let claimed = Box<[LoginID]>([])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let leases = try await fixture.logins.claimDueRefreshes(limit: 3, lease: .seconds(60))
+                        claimed.update { $0 += leases.map(\.login) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(claimed.value.count == 5)
+            #expect(Set(claimed.value).count == 5)
+        }
+    }
+
+    @Test("P3 a result under an old fence is not stored; P4 the refresh token before is kept")
+    func fencing() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
+            // The first holder is so slow that its lease is over, and another takes the login.
+            let slow = try #require(
+                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(-1)).first)
+            let quick = try #require(
+                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+            #expect(quick.refreshToken.reveal() == "refresh-1")
+            #expect(try await fixture.logins.store(Self.pair(2), refreshAfter: .seconds(-1), for: quick))
+            #expect(try await !fixture.logins.store(Self.pair(3), refreshAfter: .seconds(-1), for: slow))
+            #expect(try await !fixture.logins.requireReconnect(slow, error: "late"))
+
+            let next = try #require(
+                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+            #expect(next.refreshToken.reveal() == "refresh-2")
+            #expect(next.previousRefreshToken?.reveal() == "refresh-1")
+            #expect(next.generation == 2)
+            let stored = try #require(try await fixture.logins.login(login.id, in: tenant.id))
+            #expect(stored.state == .connected)
+        }
+    }
+
+    @Test("connecting again repairs the same login and ends a refresh that was under way")
+    func reconnect() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
+            let lease = try #require(
+                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+            let again = try await fixture.makeLogin(of: tenant, kickUserID: 1, refresh: "refresh-9")
+            #expect(again.id == login.id)
+            #expect(try await !fixture.logins.store(Self.pair(2), refreshAfter: .seconds(1), for: lease))
+        }
+    }
+
+    @Test("P6 tokens and client secrets are sealed: neither they nor anything like them is in the database")
+    func sealed() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            _ = try await fixture.makeLogin(of: tenant, kickUserID: 1)
+            let dump = try await fixture.testDatabase.psql(
+                "SELECT encode(access_token_sealed, 'escape'), encode(refresh_token_sealed, 'escape'), logins FROM logins"
+            )
+            let apps = try await fixture.testDatabase.psql("SELECT encode(client_secret_sealed, 'escape') FROM apps")
+            #expect(!dump.contains("access-1") && !dump.contains("refresh-1") && !apps.contains("client-secret"))
+            #expect(dump.contains("t1"))
+        }
+    }
+
+    @Test("P6 a ciphertext that was copied to another login does not open")
+    func swapped() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            _ = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
+            _ = try await fixture.makeLogin(of: tenant, kickUserID: 2, refreshAfter: .seconds(60))
+            _ = try await fixture.database.execute(
+                """
+                UPDATE logins SET refresh_token_sealed = other.refresh_token_sealed
+                FROM logins AS other WHERE logins.kick_user_id = 1 AND other.kick_user_id = 2
+                """)
+            await #expect(throws: CryptoError.self) {
+                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60))
+            }
+        }
+    }
+
+    @Test("P14 a login is not found under another tenant's name")
+    func isolation() async throws {
+        try await StoreFixture.run { fixture in
+            let first = try await fixture.makeTenant("first")
+            let second = try await fixture.makeTenant("second")
+            let login = try await fixture.makeLogin(of: first, kickUserID: 1)
+            #expect(try await fixture.logins.login(login.id, in: first.id) != nil)
+            #expect(try await fixture.logins.login(login.id, in: second.id) == nil)
+            #expect(try await fixture.logins.logins(in: second.id).isEmpty)
+        }
+    }
+}

@@ -118,6 +118,11 @@ package final class OpenSSLServer: @unchecked Sendable {
         [UInt8](FileManager.default.contents(atPath: outputPath) ?? Data())
     }
 
+    /// How many bytes ``received`` would have.
+    package var receivedCount: Int {
+        (try? FileManager.default.attributesOfItem(atPath: outputPath))?[.size] as? Int ?? 0
+    }
+
     package func stop() {
         // The child inherits a signal mask that may hold SIGTERM back.
         kill(process.processIdentifier, SIGKILL)

@@ -1,13 +1,14 @@
 import CPostgres
 import Glibc
 import Net
+import Telemetry
 
 /// Which server, database and user: a `DATABASE_URL`, read by libpq's own rules.
 ///
 /// Prints without its password.
 package struct ConnectionOptions: Sendable, CustomStringConvertible {
     /// What the connection string itself says; libpq adds its defaults and `PG…` environment variables.
-    private var values: [String: String]
+    private let values: Secret<[String: String]>
 
     /// Reads `postgresql://user:password@host:port/database?sslmode=…` or `host=… dbname=…`.
     ///
@@ -23,7 +24,7 @@ package struct ConnectionOptions: Sendable, CustomStringConvertible {
                 details: String(reason.prefix { $0 != "\"" && $0 != "\n" }))
         }
         defer { unsafe PQconninfoFree(options) }
-        values = [:]
+        var values: [String: String] = [:]
         var option = unsafe options
         while let keyword = unsafe option.pointee.keyword {
             if let value = unsafe option.pointee.val {
@@ -41,15 +42,18 @@ package struct ConnectionOptions: Sendable, CustomStringConvertible {
         ]
         values.merge(defaults) { given, _ in given }
         values["client_encoding"] = "UTF8"
+        self.values = Secret(values)
     }
 
     package var description: String {
+        let values = values.reveal()
         let shown = ["host", "hostaddr", "port", "dbname", "user", "sslmode"]
         return shown.compactMap { name in values[name].map { "\(name)=\($0)" } }.joined(separator: " ")
     }
 
     /// The keywords and values for libpq, with host names looked up: libpq itself would block the loop over that.
     func resolved(by deadline: Deadline) async throws(DatabaseError) -> [String: String] {
+        let values = values.reveal()
         guard let host = values["host"], values["hostaddr"] == nil else { return values }
         let hosts = host.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard hosts.contains(where: Self.isName) else { return values }

@@ -13,7 +13,8 @@ package final class Database: Sendable {
     private let options: ConnectionOptions
     private let loops: LoopGroup
     private let pools: [ConnectionPool]
-    private let listeners = Mutex<[NotificationListener]>([])
+    /// Nil after the shutdown.
+    private let listeners = Mutex<[NotificationListener]?>([])
 
     /// Opens nothing yet; the first query connects.
     package init(options: ConnectionOptions, loops: LoopGroup, limits: PoolLimits = PoolLimits()) {
@@ -106,15 +107,22 @@ package final class Database: Sendable {
         let listener = NotificationListener(
             loop: loops.loops[0], options: options, limits: limits, channels: channels,
             onNotification: onNotification, onConnect: onConnect)
-        listeners.withLock { $0.append(listener) }
-        listener.start()
+        let isOpen = listeners.withLock { listeners in
+            listeners?.append(listener)
+            return listeners != nil
+        }
+        if isOpen { listener.start() }
         return Listening(listener)
     }
 
     /// Refuses new queries and listening, and waits until those that run have ended, or cuts them off.
     package func shutdown(within grace: Duration = .seconds(30)) async {
         let deadline = Deadline.after(grace)
-        for listener in listeners.withLock({ $0 }) { await listener.stop() }
+        let stopping = listeners.withLock { listeners in
+            defer { listeners = nil }
+            return listeners ?? []
+        }
+        for listener in stopping { await listener.stop() }
         for pool in pools {
             await withTaskExecutorPreference(pool.loop) {
                 await pool.loop.enter()

@@ -17,7 +17,11 @@ extension PostgresConnection {
     func run(
         _ queries: [Query], by deadline: Deadline, cancellable: Bool = true
     ) async throws(DatabaseError) -> [Rows] {
-        try await perform(cancellable: cancellable) { (libpq) async throws(DatabaseError) in
+        // The protocol counts parameters with 16 bits.
+        guard queries.allSatisfy({ $0.slots.count <= 65_535 }) else {
+            throw DatabaseError(.misuse, "a query has more than 65,535 parameters")
+        }
+        return try await perform(cancellable: cancellable) { (libpq) async throws(DatabaseError) in
             do throws(DatabaseError) {
                 let expected = try send(queries, on: libpq)
                 try await flush(libpq, until: deadline)
@@ -62,9 +66,6 @@ extension PostgresConnection {
         var expected: [Expected] = []
         expected.reserveCapacity(queries.count)
         for query in queries {
-            guard query.slots.count <= 65_535 else {
-                throw DatabaseError(.misuse, "a query has more than 65,535 parameters")
-            }
             let key = StatementCache.Key(sql: query.sql, types: query.types)
             let statement = statements.use(key)
             var isSent = true

@@ -220,6 +220,22 @@ struct DatabaseTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func takesAsManyParametersAsTheProtocolCanCount() async throws {
+        try await withDatabase { (database, _) async throws in
+            func sum(_ count: Int) -> Query {
+                (1..<count).reduce("SELECT \(1)" as Query) { query, _ in "\(query) + \(1)" }
+            }
+            #expect(try await database.query(sum(1000))[0][0, as: Int.self] == 1000)
+            var query = Query.StringInterpolation(literalCapacity: 0, interpolationCount: 65_536)
+            for _ in 0..<65_536 { query.appendInterpolation(1) }
+            let tooMany = Query(stringInterpolation: query)
+            let error = await databaseError { try await database.query(tooMany) }
+            #expect(error?.kind == .misuse)
+            #expect(error?.outcomeIsUnknown == false)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func carriesLargeValuesBothWays() async throws {
         try await withDatabase { (database, _) async throws in
             let bytes = (0..<8_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -231,6 +247,7 @@ struct DatabaseTests {
     @Test func readsConnectionStringsAndHidesPasswords() throws {
         let options = try ConnectionOptions("postgresql://me:hunter2@db.example:5433/gateway?sslmode=require")
         #expect(options.description == "host=db.example port=5433 dbname=gateway user=me sslmode=require")
+        #expect(!String(reflecting: options).contains("hunter2"))
         for broken in [
             "postgresql://me:hunter2@[host/", "postgresql://me:hunter2@host/db?hunter2", "host=a password='hunter2",
             "hunter2",

@@ -58,6 +58,8 @@ struct NotificationTests {
         await listening.stop()
         await listening.stop()
         await database.shutdown()
+        let late = database.listen(channels: ["c"], onNotification: { _ in }, onConnect: {})
+        await late.stop()
         loops.shutdown()
     }
 }

@@ -1,4 +1,4 @@
-/// What a refresh token may be used for after it was used (FACTS §1.6: Kick changed this once and never wrote the terms).
+/// What a used refresh token is still good for (FACTS §1.6: Kick changed this once and never wrote the terms).
 package enum RefreshMode: Hashable, Sendable, CustomStringConvertible {
     /// An old token goes on working until its age ends it. Kick's behaviour since November 2025.
     case reusable

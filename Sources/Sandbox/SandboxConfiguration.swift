@@ -8,7 +8,10 @@ package struct SandboxConfiguration: Sendable {
     package var allowsRemote = false
     /// Where the state survives; nil: nowhere.
     package var statePath: String?
-    /// Registered at the start; more can be registered later. It replaces what the state file says about the same client.
+    /// The key that signs webhooks, as a PKCS#8 PEM, for a state that does not have one yet; nil makes one, which takes
+    /// some hundred milliseconds.
+    package var signingKeyPEM: String?
+    /// Registered at the start; more can be registered later. It replaces what the state file says about that client.
     package var app = RegisteredApp(
         clientID: "sandbox-client", clientSecret: "sandbox-secret",
         redirectURIs: ["http://localhost:8080/auth/kick/callback"],
@@ -68,8 +71,8 @@ extension SocketAddress {
 }
 
 extension SandboxUser {
-    /// Reads `{"id":1003,"username":"comet","slug":"comet","email":"…","profile_picture":"…","is_verified":true}`; id and
-    /// username are required.
+    /// Reads `{"id":1003,"username":"comet","slug":"comet","email":"…","profile_picture":"…","is_verified":true}`;
+    /// id and username are required.
     package static func parse(_ json: JSON) -> Result<SandboxUser, SandboxError> {
         guard let id = json["id"]?.integerValue, id > 0, let username = json["username"]?.stringValue,
             (1...25).contains(username.count)

@@ -66,14 +66,14 @@ extension SandboxState {
 
     mutating func token(
         _ parameters: [String: String], policy: TokenPolicy = TokenPolicy(), at now: Timestamp = Samples.now
-    ) -> Result<TokenAnswer, OAuthRefusal> {
+    ) -> Result<IssuedTokens, OAuthRefusal> {
         token(parameter: { parameters[$0] }, policy: policy, at: now)
     }
 
     /// Consent and exchange.
     mutating func login(
         scope: String? = nil, policy: TokenPolicy = TokenPolicy(), userID: Int = 1001, at now: Timestamp = Samples.now
-    ) throws -> TokenAnswer {
+    ) throws -> IssuedTokens {
         let code = code(scope.map { ["scope": $0] } ?? [:], policy: policy, userID: userID, at: now)
         return try token(Samples.exchange(code: code), policy: policy, at: now).get()
     }

@@ -1,14 +1,14 @@
 package import Crypto
 package import HTTP
 
-/// One webhook as it goes over the wire: six headers and the body (FACTS §4.1, §4.2). A retry sends the same bytes again.
+/// One webhook as it goes over the wire: six headers and the body (FACTS §4.1, §4.2). A retry sends the same bytes.
 package struct SignedWebhook: Sendable {
     /// ULID, unless the caller chose another.
     package let messageID: String
     package let subscriptionID: String
     package let eventType: String
     package let timestamp: String
-    package let signature: String
+    package private(set) var signature: String
     package let body: [UInt8]
 
     /// Signs `message-id "." timestamp "." body`. `timestamp` has whole seconds, as Kick's.
@@ -23,6 +23,13 @@ package struct SignedWebhook: Sendable {
         self.body = body
         timestamp = now.text
         signature = Base64.encode(key.signature(for: [Array("\(id).\(now.text).".utf8), body]))
+    }
+
+    /// Makes the signature that of something else, for tests of whoever receives it.
+    package mutating func spoilSignature() {
+        guard var bytes = Base64.decode(signature) else { return }
+        bytes[0] ^= 1
+        signature = Base64.encode(bytes)
     }
 
     /// Without the headers that the client writes itself. The names are spelled out here, not taken from the Kick room:

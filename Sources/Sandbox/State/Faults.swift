@@ -7,7 +7,7 @@ package struct Faults: Sendable {
         case api
     }
 
-    /// When the fault happens: instead of the work, or after the work is done and stored, so that only the answer is lost.
+    /// When the fault happens: instead of the work, or after it is done and stored, so that only the answer is lost.
     package enum Moment: String, Sendable, CaseIterable {
         case before
         case after

@@ -22,7 +22,7 @@ package struct ConsentRequest: Sendable {
 }
 
 /// A successful answer of the token endpoint.
-package struct TokenAnswer: Sendable {
+package struct IssuedTokens: Sendable {
     package let accessToken: String
     package let expiresIn: Int
     /// Nil for an app token.
@@ -71,7 +71,7 @@ extension SandboxState {
     /// POST /oauth/token with the form's fields (FACTS §1.4).
     package mutating func token(
         parameter: (String) -> String?, policy: TokenPolicy, at now: Timestamp
-    ) -> Result<TokenAnswer, OAuthRefusal> {
+    ) -> Result<IssuedTokens, OAuthRefusal> {
         forgetExpired(policy: policy, at: now)
         guard let clientID = parameter("client_id"), let secret = parameter("client_secret") else {
             return .failure(.invalidRequest)
@@ -94,7 +94,7 @@ extension SandboxState {
             accessTokens[Self.hash(token)] = AccessToken(
                 clientID: clientID, grantID: nil, generation: 0, expiresAt: now + policy.appTokenSeconds)
             return .success(
-                TokenAnswer(
+                IssuedTokens(
                     accessToken: token, expiresIn: policy.appTokenSeconds, refreshToken: nil, scopes: []))
         default:
             return .failure(.invalidRequest)
@@ -103,7 +103,7 @@ extension SandboxState {
 
     private mutating func exchange(
         _ code: String, clientID: String, redirectURI: String, verifier: String, policy: TokenPolicy, at now: Timestamp
-    ) -> Result<TokenAnswer, OAuthRefusal> {
+    ) -> Result<IssuedTokens, OAuthRefusal> {
         // Taken out before the checks: a code is spent by the first try, a wrong one included.
         guard let record = codes.removeValue(forKey: Self.hash(code)), now < record.expiresAt,
             record.clientID == clientID, record.redirectURI == redirectURI, Self.isVerifier(verifier),
@@ -128,7 +128,7 @@ extension SandboxState {
 
     private mutating func refresh(
         _ token: String, clientID: String, policy: TokenPolicy, at now: Timestamp
-    ) -> Result<TokenAnswer, OAuthRefusal> {
+    ) -> Result<IssuedTokens, OAuthRefusal> {
         let hash = Self.hash(token)
         guard var record = refreshTokens[hash], var grant = grants[record.grantID], grant.clientID == clientID else {
             return .failure(.invalidGrant)
@@ -159,7 +159,7 @@ extension SandboxState {
 
     private mutating func issue(
         _ grantID: String, generation: Int, policy: TokenPolicy, at now: Timestamp
-    ) -> TokenAnswer {
+    ) -> IssuedTokens {
         let grant = grants[grantID]!
         let accessToken = SecretToken().reveal()
         let refreshToken = SecretToken().reveal()
@@ -168,7 +168,7 @@ extension SandboxState {
             expiresAt: now + policy.accessTokenSeconds)
         refreshTokens[Self.hash(refreshToken)] = RefreshToken(
             grantID: grantID, generation: generation, issuedAt: now)
-        return TokenAnswer(
+        return IssuedTokens(
             accessToken: accessToken, expiresIn: policy.accessTokenSeconds, refreshToken: refreshToken,
             scopes: grant.scopes)
     }

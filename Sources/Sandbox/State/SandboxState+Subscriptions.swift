@@ -106,8 +106,8 @@ extension SandboxState {
         return .created(id)
     }
 
-    /// DELETE /public/v1/events/subscriptions (FACTS §3.1). Ids that are unknown, or out of the token's reach, are passed
-    /// over.
+    /// DELETE /public/v1/events/subscriptions (FACTS §3.1). Ids that are unknown, or out of the token's reach, are
+    /// passed over.
     package mutating func unsubscribe(_ query: QueryItems, for bearer: Bearer) -> APIAnswer {
         guard bearer.has("events:subscribe") else { return .forbidden }
         let ids = query.values(of: "id")

@@ -41,8 +41,8 @@ package final class StateKeeper: Sendable {
         }
     }
 
-    /// A new file takes the old one's place in one step, readable by the owner alone: it holds the client secret and the
-    /// signing key.
+    /// A new file takes the old one's place in one step, readable by the owner alone: it holds the client secret and
+    /// the signing key.
     private func write(_ state: SandboxState) throws {
         guard let path else { return }
         let bytes = Array(try JSONEncoder().encode(state))

@@ -1,0 +1,73 @@
+extension Pages {
+    /// What the sandbox is, what it knows, and a button for every event. It reads /sandbox/state every two seconds.
+    static let front = page(
+        title: "Overview",
+        body: """
+            <h1>Kick sandbox</h1>
+            <p>A stand-in for Kick on one port: OAuth with a consent page (<code>/oauth/…</code>), the public API
+            (<code>/public/…</code>) and signed webhooks. It is no authority: whoever reaches it can be anybody. What it
+            does on command is below <code>/sandbox/…</code>.</p>
+            <h2>Make something happen</h2>
+            <p><label>Broadcaster <select id="broadcaster"></select></label>
+            <label>times <input id="count" type="number" value="1" min="1" max="10000" style="width:6rem"></label>
+            <button class="plain" id="demo">Demo traffic</button></p>
+            <div id="types"></div><p id="result" role="status">&nbsp;</p>
+            <h2>Users</h2><table><thead><tr><th>Id<th>Name<th>Live<th>Grants<th>Refreshes<th>Refused</tr></thead>
+            <tbody id="users"></tbody></table>
+            <h2>Subscriptions</h2><table><thead><tr><th>Broadcaster<th>Event<th>Id<th>App</tr></thead>
+            <tbody id="subscriptions"></tbody></table>
+            <h2>Last deliveries</h2><table><thead><tr><th>Sent<th>Broadcaster<th>Event<th>Tries<th>Answer</tr></thead>
+            <tbody id="deliveries"></tbody></table>
+            <script>\(script)</script>
+            """)
+
+    private static let script = #"""
+        const at = id => document.getElementById(id);
+        // Everything is put in as text, never as markup.
+        function rows(id, lists) {
+          at(id).replaceChildren(...lists.map(cells => {
+            const row = document.createElement("tr");
+            for (const cell of cells) row.insertCell().textContent = cell;
+            return row;
+          }));
+        }
+        async function post(path, body) {
+          const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(body) });
+          return answer.json();
+        }
+        async function trigger(type) {
+          at("result").textContent = type + " …";
+          const done = await post("/sandbox/trigger", { type, broadcaster_user_id: Number(at("broadcaster").value),
+            count: Number(at("count").value) });
+          at("result").textContent = done.error ?? `${type}: ${done.delivered} of ${done.requested} delivered ` +
+            JSON.stringify(done.statuses);
+          refresh();
+        }
+        let demoIsOn = false;
+        at("demo").onclick = async () => { await post("/sandbox/demo", { enabled: !demoIsOn }); refresh(); };
+        async function refresh() {
+          const state = await (await fetch("/sandbox/state")).json();
+          const log = await (await fetch("/sandbox/deliveries?limit=15")).json();
+          demoIsOn = state.demo.enabled;
+          at("demo").textContent = demoIsOn ? "Stop demo traffic" : "Start demo traffic";
+          if (at("broadcaster").options.length !== state.users.length)
+            at("broadcaster").replaceChildren(...state.users.map(user => new Option(user.username, user.id)));
+          if (!at("types").children.length)
+            at("types").replaceChildren(...state.event_types.map(({ type }) => {
+              const button = document.createElement("button");
+              button.textContent = type;
+              button.onclick = () => trigger(type);
+              return button;
+            }));
+          const sum = (user, name) => user.grants.reduce((total, grant) => total + grant[name], 0);
+          rows("users", state.users.map(user => [user.id, user.username, user.is_live ? "live" : "",
+            user.grants.length, sum(user, "refreshes"), sum(user, "refused_refreshes")]));
+          rows("subscriptions", state.subscriptions.map(one =>
+            [one.broadcaster_user_id, one.event, one.id, one.client_id]));
+          rows("deliveries", log.deliveries.map(one => [one.sent_at, one.broadcaster_user_id, one.type, one.attempts,
+            one.status ?? one.error]));
+        }
+        refresh(); setInterval(refresh, 2000);
+        """#
+}

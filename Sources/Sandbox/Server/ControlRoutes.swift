@@ -1,0 +1,207 @@
+import Crypto
+import HTTP
+import HTTPServer
+import Kick
+import Synchronization
+
+/// /sandbox/…: what a developer or a test does to the sandbox. No part of Kick.
+struct ControlRoutes: Sendable {
+    let core: SandboxCore
+    let demo: DemoDriver
+
+    func add(to router: inout Router<Handler>) {
+        router.add(.get, "/") { _ in .html(Pages.front) }
+        router.add(.get, "/sandbox/state") { _ in .json(state()) }
+        router.add(.get, "/sandbox/deliveries") { try deliveries($0) }
+        post(&router, "/sandbox/trigger") { try await trigger($0) }
+        post(&router, "/sandbox/users") { try addUser($0) }
+        post(&router, "/sandbox/apps") { try changeApp($0) }
+        post(&router, "/sandbox/disconnect") { try disconnect($0) }
+        post(&router, "/sandbox/faults") { try addFault($0) }
+        post(&router, "/sandbox/rotate-key") { _ in try rotateKey() }
+        post(&router, "/sandbox/demo") { try await changeDemo($0) }
+        router.add(.delete, "/sandbox/faults") { _ in
+            core.faults.withLock { $0.clear() }
+            return Response(status: .noContent)
+        }
+    }
+
+    /// A POST whose body is JSON. A page of another origin must not reach it through somebody's browser.
+    private func post(
+        _ router: inout Router<Handler>, _ path: String, _ handler: @escaping @Sendable (JSON?) async throws -> Response
+    ) {
+        router.add(.post, path) { request in
+            if let origin = request.fields[.origin], origin != "http://\(request.head.authority ?? "")" {
+                return .controlError("requests of other origins are not taken", status: .forbidden)
+            }
+            do {
+                return try await handler(try await request.json())
+            } catch let error as SandboxError {
+                return .controlError(error.description)
+            }
+        }
+    }
+
+    // MARK: Looking
+
+    private func deliveries(_ request: Request) throws -> Response {
+        let limit = try request.query()["limit"].flatMap { Int($0) } ?? 50
+        return .json(["deliveries": .array(core.log.newest(max(0, limit)).map(\.json))])
+    }
+
+    private func state() -> JSON {
+        let (apps, users, subscriptions) = core.keeper.read { state in
+            (
+                state.apps.values.sorted { $0.clientID < $1.clientID }.map(\.json), state.usersJSON(at: .now()),
+                state.subscriptions.map { subscription -> JSON in
+                    [
+                        "id": .string(subscription.id), "client_id": .string(subscription.clientID),
+                        "broadcaster_user_id": .integer(subscription.broadcasterID),
+                        "event": .string(subscription.event), "version": .integer(subscription.version),
+                        "created_at": .string(subscription.createdAt.text),
+                    ]
+                }
+            )
+        }
+        return [
+            "apps": .array(apps), "users": .array(users), "subscriptions": .array(subscriptions),
+            "refresh_mode": .string(core.configuration.tokens.refreshMode.description),
+            "access_token_seconds": .integer(core.configuration.tokens.accessTokenSeconds),
+            "key_fingerprint": .string(core.keyFingerprint),
+            "deliveries": core.log.countsJSON,
+            "pending_faults": .integer(core.faults.withLock { $0.pendingCount }),
+            "demo": demo.json,
+            "event_types": .array(
+                EventCatalog.entries.map { entry in
+                    [
+                        "type": .string(entry.type.rawValue),
+                        "variants": .array(EventFactory.variants(of: entry.type).map { .string($0.name) }),
+                    ]
+                }),
+        ]
+    }
+
+    // MARK: Doing
+
+    private func trigger(_ json: JSON?) async throws -> Response {
+        let order = try TriggerOrder(json)
+        guard core.keeper.read({ $0.users[order.broadcasterID] }) != nil else {
+            return .controlError("there is no user \(order.broadcasterID)", status: .notFound)
+        }
+        if order.body == nil, order.variant != nil,
+            core.variant(of: order.type, named: order.variant, broadcasterID: order.broadcasterID) == nil
+        {
+            let names = EventFactory.variants(of: order.type).map(\.name).joined(separator: ", ")
+            return .controlError("variant: \(order.type) has \(names)")
+        }
+        var destinations = core.destinations(of: order.type.rawValue, broadcasterID: order.broadcasterID)
+        if destinations.isEmpty && order.isForced {
+            destinations = core.keeper.read { $0.apps.values.compactMap(\.webhookURL) }.compactMap { HTTPURL($0) }
+                .map { SandboxCore.Destination(subscriptionID: ULID.make().description, url: $0) }
+        }
+        guard !destinations.isEmpty else {
+            return .controlError(
+                "nobody is subscribed to \(order.type) of \(order.broadcasterID); \"force\": true sends it anyway",
+                status: .conflict)
+        }
+        return .json(try await TriggerRun(core: core, order: order).run(to: destinations))
+    }
+
+    private func addUser(_ json: JSON?) throws -> Response {
+        let user = try SandboxUser.parse(json ?? .null).get()
+        try core.keeper.change { $0.register(user) }
+        return .json(["id": .integer(user.id), "username": .string(user.username), "slug": .string(user.slug)])
+    }
+
+    /// What an app's owner does in Kick's dashboard: only what is named changes.
+    private func changeApp(_ json: JSON?) throws -> Response {
+        guard let json, json.isObject else { return .controlError("expected a JSON object") }
+        let clientID = json["client_id"]?.stringValue ?? core.configuration.app.clientID
+        var app =
+            core.keeper.read { $0.apps[clientID] }
+            ?? RegisteredApp(clientID: clientID, clientSecret: "", redirectURIs: [])
+        if let value = json["client_secret"]?.stringValue { app.clientSecret = value }
+        if let value = json["redirect_uris"]?.arrayValue { app.redirectURIs = value.compactMap(\.stringValue) }
+        if let value = json["scopes"]?.arrayValue { app.scopes = value.compactMap(\.stringValue) }
+        if let value = json["is_verified"]?.boolValue { app.isVerified = value }
+        if let value = json["webhook_url"]?.stringValue {
+            guard HTTPURL(value) != nil else { return .controlError("webhook_url: expected an http or https URL") }
+            app.webhookURL = value
+        }
+        if json["webhooks_enabled"]?.boolValue == false { app.webhookURL = nil }
+        guard !app.clientSecret.isEmpty, !app.redirectURIs.isEmpty else {
+            return .controlError("a new app needs client_secret and redirect_uris")
+        }
+        let changed = app
+        try core.keeper.change { $0.register(changed) }
+        return .json(changed.json)
+    }
+
+    private func disconnect(_ json: JSON?) throws -> Response {
+        guard let id = json?["user_id"]?.integerValue else { return .controlError("user_id: expected a user id") }
+        let count = try core.keeper.change { $0.disconnect(userID: id) }
+        return .json(["ended_grants": .integer(count)])
+    }
+
+    private func addFault(_ json: JSON?) throws -> Response {
+        let fault = try Faults.Fault.parse(json ?? .null).get()
+        guard core.faults.withLock({ $0.add(fault) }) else {
+            return .controlError("too many faults are waiting", status: .conflict)
+        }
+        return .json(["pending_faults": .integer(core.faults.withLock { $0.pendingCount })])
+    }
+
+    private func rotateKey() throws -> Response {
+        try core.rotateKey()
+        return .json(["key_fingerprint": .string(core.keyFingerprint)])
+    }
+
+    private func changeDemo(_ json: JSON?) async throws -> Response {
+        guard let isEnabled = json?["enabled"]?.boolValue else {
+            return .controlError("enabled: expected true or false")
+        }
+        let rate = json?["events_per_second"]?.doubleValue ?? 2
+        guard rate > 0, rate <= DemoTraffic.maximumRate else {
+            return .controlError("events_per_second: expected above 0, up to \(Int(DemoTraffic.maximumRate))")
+        }
+        await demo.setRate(isEnabled ? rate : 0)
+        return .json(demo.json)
+    }
+}
+
+extension RegisteredApp {
+    /// Without the secret.
+    fileprivate var json: JSON {
+        [
+            "client_id": .string(clientID), "redirect_uris": .array(redirectURIs.map { .string($0) }),
+            "webhook_url": .optional(webhookURL), "scopes": .array(scopes.map { .string($0) }),
+            "is_verified": .bool(isVerified),
+        ]
+    }
+}
+
+extension SandboxState {
+    /// Users with the state of their grants: numbers only, never a token.
+    fileprivate func usersJSON(at now: Timestamp) -> [JSON] {
+        users.values.sorted { $0.id < $1.id }.map { user in
+            let grants = grants.filter { $0.value.userID == user.id }.sorted { $0.key < $1.key }
+            return [
+                "id": .integer(user.id), "username": .string(user.username), "slug": .string(user.slug),
+                "is_live": .bool(user.channel.liveSince != nil), "stream_title": .string(user.channel.title),
+                "grants": .array(
+                    grants.map { id, grant in
+                        [
+                            "id": .string(id), "client_id": .string(grant.clientID),
+                            "scope": .string(grant.scopes.joined(separator: " ")),
+                            "consent_at": .string(grant.consentAt.text), "generation": .integer(grant.generation),
+                            "refreshes": .integer(grant.refreshCount),
+                            "refused_refreshes": .integer(grant.refusedRefreshCount),
+                            "live_access_tokens": .integer(
+                                accessTokens.values.count { $0.grantID == id && now < $0.expiresAt }),
+                            "refresh_tokens": .integer(refreshTokens.values.count { $0.grantID == id }),
+                        ]
+                    }),
+            ]
+        }
+    }
+}

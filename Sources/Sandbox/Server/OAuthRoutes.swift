@@ -1,0 +1,109 @@
+import HTTP
+import HTTPServer
+
+/// id.kick.com (FACTS §1.3, §1.4, §1.7, §1.8).
+struct OAuthRoutes: Sendable {
+    let core: SandboxCore
+
+    func add(to router: inout Router<Handler>) {
+        router.add(.get, "/oauth/authorize") { try showConsent($0) }
+        // What the consent page sends; clients never call it.
+        router.add(.post, "/oauth/authorize") { try await decide($0) }
+        router.add(.post, "/oauth/token") { try await token($0) }
+        router.add(.post, "/oauth/revoke") { try revoke($0) }
+        router.add(.post, "/oauth/token/introspect") { introspect($0) }
+    }
+
+    private func showConsent(_ request: Request) throws -> Response {
+        // Kick's login page puts localhost for the first 127.0.0.1 in the URL, wherever it stands (#211): a redirect
+        // URI with that address fails, unless a parameter before it took the blow.
+        let text = request.head.query?.replacing("127.0.0.1", with: "localhost", maxReplacements: 1)
+        guard let query = QueryItems(parsing: text) else { return .html(Pages.notFound, status: .notFound) }
+        return core.keeper.read { state in
+            guard let consent = state.consentRequest(parameter: { query[$0] }) else {
+                return .html(Pages.notFound, status: .notFound)
+            }
+            let users = state.users.values.sorted { $0.id < $1.id }
+            return .html(Pages.consent(consent, users: users, parameters: query))
+        }
+    }
+
+    private func decide(_ request: Request) async throws -> Response {
+        guard let form = try await request.form(),
+            let consent = core.keeper.read({ $0.consentRequest { form[$0] } })
+        else { return .html(Pages.notFound, status: .notFound) }
+        switch form["decision"] {
+        case "allow":
+            guard let userID = form["user_id"].flatMap({ Int($0) }) else { break }
+            let policy = core.configuration.tokens
+            let code = try core.keeper.change { $0.allow(consent, userID: userID, policy: policy, at: .now()) }
+            guard let code else { break }
+            return redirect(to: consent.redirectURI, ["code": code, "state": consent.state])
+        case "deny": return redirect(to: consent.redirectURI, ["error": "access_denied", "state": consent.state])
+        default: break
+        }
+        return .html(Pages.notFound, status: .notFound)
+    }
+
+    /// The redirect URI was matched as text and may be an app's own scheme, so it is taken as text here too.
+    private func redirect(to uri: String, _ items: QueryItems) -> Response {
+        let location = uri + (uri.contains("?") ? "&" : "?") + items.encoded
+        return Response(
+            status: .found, fields: [.location: FieldValue(replacingInvalidIn: location), .cacheControl: "no-store"])
+    }
+
+    private func token(_ request: Request) async throws -> Response {
+        let form = try await request.form()
+        let policy = core.configuration.tokens
+        return try await core.answer(.token, path: request.path, grantType: form?["grant_type"]) {
+            guard let form else { return .oauthError(.invalidRequest, policy: policy) }
+            // The change is in the state file when this returns, so a token that is seen is never forgotten.
+            let result = try core.keeper.change {
+                $0.token(parameter: { form[$0] }, policy: policy, at: .now())
+            }
+            switch result {
+            case .success(let answer):
+                var response = Response.json(answer.json)
+                response.fields.set(.cacheControl, "no-store")
+                return response
+            case .failure(let refusal): return .oauthError(refusal, policy: policy)
+            }
+        }
+    }
+
+    private func revoke(_ request: Request) throws -> Response {
+        let query = try request.query()
+        // The sources disagree on the name of the hint (FACTS §1.7).
+        let hint = query["token_type_hint"] ?? query["token_hint_type"]
+        guard let token = query["token"], !token.isEmpty, ["access_token", "refresh_token", nil].contains(hint) else {
+            return .oauthError(.invalidRequest, policy: core.configuration.tokens)
+        }
+        try core.keeper.change { $0.revoke(token) }
+        return .text("OK")
+    }
+
+    private func introspect(_ request: Request) -> Response {
+        guard let token = request.bearerToken else { return Response(.unauthorized) }
+        guard let bearer = core.keeper.read({ $0.bearer(of: token, at: .now()) }) else {
+            return Response(.ok(["active": false]))
+        }
+        return Response(
+            .ok([
+                "active": true, "client_id": .string(bearer.clientID), "token_type": bearer.isApp ? "app" : "user",
+                "scope": .string(bearer.scopes.joined(separator: " ")), "exp": .integer(bearer.expiresAt.seconds),
+            ]))
+    }
+}
+
+extension IssuedTokens {
+    /// As the token endpoint writes it (FACTS §1.4).
+    fileprivate var json: JSON {
+        guard let refreshToken else {
+            return ["access_token": .string(accessToken), "token_type": "Bearer", "expires_in": .integer(expiresIn)]
+        }
+        return [
+            "access_token": .string(accessToken), "token_type": "Bearer", "refresh_token": .string(refreshToken),
+            "expires_in": .integer(expiresIn), "scope": .string(scopes.joined(separator: " ")),
+        ]
+    }
+}

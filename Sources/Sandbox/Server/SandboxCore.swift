@@ -1,0 +1,140 @@
+import Crypto
+import HTTP
+import HTTPServer
+import Kick
+import Net
+import Synchronization
+import Telemetry
+
+/// What the handlers share.
+final class SandboxCore: Sendable {
+    let configuration: SandboxConfiguration
+    let keeper: StateKeeper
+    let log: DeliveryLog
+    let sender: WebhookSender
+    let faults = Mutex(Faults())
+    private let key: Mutex<PrivateKey>
+
+    init(
+        configuration: SandboxConfiguration, loops: LoopGroup, transport: @escaping WebhookSender.Transport
+    ) throws {
+        self.configuration = configuration
+        keeper = try StateKeeper(path: configuration.statePath) {
+            let given = configuration.signingKeyPEM
+            return SandboxState(signingKeyPEM: try given ?? PrivateKey.generate(.rsaPKCS1SHA256).revealPEM())
+        }
+        key = Mutex(try PrivateKey(pem: keeper.read { $0.signingKeyPEM }))
+        log = DeliveryLog()
+        sender = WebhookSender(policy: configuration.delivery, loops: loops, log: log, transport: transport)
+        try keeper.change { state in
+            state.register(configuration.app)
+            for user in configuration.users where state.users[user.id] == nil { state.register(user) }
+        }
+    }
+
+    // MARK: The signing key
+
+    var signingKey: PrivateKey { key.withLock { $0 } }
+    var publicKeyPEM: String { signingKey.publicKey.pem }
+    /// In hexadecimal.
+    var keyFingerprint: String { Hex.encode(signingKey.publicKey.fingerprint) }
+
+    /// A new key from now on; what was signed before does not fit it.
+    func rotateKey() throws {
+        let fresh = try PrivateKey.generate(.rsaPKCS1SHA256)
+        try keeper.change { $0.replaceSigningKey(pem: fresh.revealPEM()) }
+        key.withLock { $0 = fresh }
+    }
+
+    // MARK: Events
+
+    /// A subscription that an event goes to, and where its app wants it.
+    struct Destination: Sendable {
+        let subscriptionID: String
+        let url: HTTPURL
+    }
+
+    /// Every subscription of every app to this event, so a duplicate subscription means a double delivery.
+    func destinations(of type: String, broadcasterID: Int) -> [Destination] {
+        keeper.read { state in
+            state.subscriptions
+                .filter { $0.event == type && $0.broadcasterID == broadcasterID }
+                .compactMap { subscription in
+                    guard let url = (state.apps[subscription.clientID]?.webhookURL).flatMap({ HTTPURL($0) }) else {
+                        return nil
+                    }
+                    return Destination(subscriptionID: subscription.id, url: url)
+                }
+        }
+    }
+
+    /// A body of that variant of now. A stream that starts or ends does so in the channel as well. Nil when there is no
+    /// such broadcaster.
+    func makeBody(_ variant: EventFactory.Variant, broadcasterID: Int) throws -> JSON? {
+        let now = Timestamp.now()
+        var random = SystemRandomNumberGenerator()
+        guard var broadcaster = keeper.read({ $0.users[broadcasterID] }) else { return nil }
+        if variant.type == .livestreamStatusUpdated {
+            let isLive = variant.name == "started"
+            let viewers = Int.random(in: 5...500, using: &random)
+            let changed = try keeper.change {
+                $0.setLive(isLive, userID: broadcasterID, viewers: viewers, at: now)
+            }
+            // The body of an end still says when the stream began.
+            if isLive, let changed { broadcaster = changed }
+        }
+        return EventFactory.body(variant, broadcaster: broadcaster, at: now, using: &random)
+    }
+
+    /// The variant that was asked for by name, or a fitting one. Nil when the type has none of that name.
+    func variant(of type: EventType, named name: String?, broadcasterID: Int) -> EventFactory.Variant? {
+        let variants = EventFactory.variants(of: type)
+        if let name { return variants.first { $0.name == name } }
+        switch type {
+        case .livestreamStatusUpdated:
+            let isLive = keeper.read { $0.users[broadcasterID]?.channel.liveSince != nil }
+            return variants.first { $0.name == (isLive ? "ended" : "started") }
+        case .livestreamMetadataUpdated: return variants.first
+        default: return variants.randomElement()
+        }
+    }
+
+    /// Makes one event happen, in the background.
+    func publish(_ type: EventType, broadcasterID: Int) throws {
+        let destinations = destinations(of: type.rawValue, broadcasterID: broadcasterID)
+        guard !destinations.isEmpty,
+            let variant = variant(of: type, named: nil, broadcasterID: broadcasterID),
+            let body = try makeBody(variant, broadcasterID: broadcasterID)
+        else { return }
+        for destination in destinations {
+            let webhook = SignedWebhook(
+                subscriptionID: destination.subscriptionID, eventType: type.rawValue, body: body.bytes, at: .now(),
+                key: signingKey)
+            sender.enqueue(
+                WebhookSender.Job(webhook: webhook, url: destination.url, broadcasterID: broadcasterID))
+        }
+    }
+
+    // MARK: Faults
+
+    /// Answers with `work`, unless a fault was ordered for such a request.
+    func answer(
+        _ target: Faults.Target, path: String, grantType: String? = nil, work: () throws -> Response
+    ) async throws -> Response {
+        let taken = faults.withLock { $0.take(target, path: path, grantType: grantType) }
+        guard let fault = taken else { return try work() }
+        var real: Response?
+        if fault.moment == .after || (fault.status == nil && !fault.closesConnection) { real = try work() }
+        if fault.delayMilliseconds > 0 { try? await sleep(for: .milliseconds(fault.delayMilliseconds)) }
+        if fault.closesConnection {
+            // A body that ends before its announced length: the server cuts the connection.
+            return Response(body: .chunks(length: 2) { _ in throw LostAnswer() })
+        }
+        guard let status = fault.status else { return try real ?? work() }
+        var fields: Fields = [.contentType: FieldValue(replacingInvalidIn: fault.contentType)]
+        if let seconds = fault.retryAfter { fields.set(.retryAfter, FieldValue(seconds)) }
+        return Response(status: Status(status), fields: fields, body: .bytes(Array(fault.body.utf8)))
+    }
+
+    private struct LostAnswer: Error {}
+}

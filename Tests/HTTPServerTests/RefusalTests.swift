@@ -101,6 +101,18 @@ struct RefusalTests {
         #expect(text.contains("GET /1 HTTP/1.1 400 "))
     }
 
+    /// RFC 9112 §9.6: a client that is still sending gets to read why it was refused, and no reset.
+    @Test func refusalReachesAClientThatIsStillSending() async throws {
+        try await withServer(handler: echo) { harness in
+            let connection = try await harness.connect()
+            try await connection.send("POST / HTTP/1.1\r\n\r\n" + String(repeating: "x", count: 200_000))
+            var bytes: [UInt8] = []
+            while try await connection.stream.read(into: &bytes, deadline: .after(.seconds(50))) > 0 {}
+            #expect(String(decoding: bytes, as: UTF8.self).hasPrefix("HTTP/1.1 400 "))
+            connection.close()
+        }
+    }
+
     // MARK: Time
 
     @Test func slowHead() async throws {
@@ -113,10 +125,11 @@ struct RefusalTests {
         #expect(text.contains("Connection: close\r\n"))
     }
 
-    /// A byte now and then does not move the deadline.
+    /// Every byte comes soon after the one before it, and that does not move the deadline.
     @Test func dripOfAHead() async throws {
         var limits = ServerLimits()
-        limits.headTime = .milliseconds(60)
+        limits.headTime = .milliseconds(300)
+        limits.parse.head = 1 << 20
         try await withServer(limits: limits, handler: echo) { harness in
             let connection = try await harness.connect()
             let isAnswered = Shared(false)
@@ -125,7 +138,7 @@ struct RefusalTests {
                 group.addTask {
                     while !isAnswered.value {
                         do { try await connection.send("x") } catch { return }
-                        try await sleep(for: .milliseconds(5))
+                        await Task.yield()
                     }
                 }
                 #expect(try await connection.readResponse().status == 408)

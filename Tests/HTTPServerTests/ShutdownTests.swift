@@ -8,6 +8,9 @@ import Testing
 struct ShutdownTests {
     private let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
+    /// Longer than a test may take, so that a test which needs it fails.
+    private static let longGrace = Duration.seconds(120)
+
     /// A handler that waits for a permission, and says that it began.
     private func gated(_ began: Shared<Int>, _ mayEnd: Shared<Bool>) -> Handler {
         { request in
@@ -29,7 +32,7 @@ struct ShutdownTests {
             // One that never said anything.
             connections.append(try await harness.connect())
             try await until { harness.server.openConnections == 9 }
-            await harness.server.shutdown(grace: .seconds(3600))
+            await harness.server.shutdown(grace: ShutdownTests.longGrace)
             for connection in connections { #expect(try await connection.readToEnd() == "") }
             #expect(harness.server.openConnections == 0)
             await #expect(throws: NetError.self) { _ = try await harness.connect() }
@@ -44,7 +47,7 @@ struct ShutdownTests {
             // The one behind it is not begun any more.
             try await connection.send(get + "GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
             try await began.until { $0 == 1 }
-            async let stop: Void = harness.server.shutdown(grace: .seconds(3600))
+            async let stop: Void = harness.server.shutdown(grace: ShutdownTests.longGrace)
             // It no longer accepts, and so has begun to drain.
             while (try? await harness.connect())?.close() != nil {}
             mayEnd.update { $0 = true }
@@ -66,7 +69,7 @@ struct ShutdownTests {
             let other = try await harness.connect()
             try await other.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             _ = try await other.readToEnd()
-            async let stop: Void = harness.server.shutdown(grace: .seconds(3600))
+            async let stop: Void = harness.server.shutdown(grace: ShutdownTests.longGrace)
             while (try? await harness.connect())?.close() != nil {}
             try await connection.send("st: a\r\n\r\n")
             let text = try await connection.readToEnd()
@@ -106,7 +109,7 @@ struct ShutdownTests {
             let connection = try await harness.connect()
             try await connection.send(get)
             _ = try await connection.read(through: "\r\n\r\n")
-            await harness.server.shutdown(grace: .seconds(3600))
+            await harness.server.shutdown(grace: ShutdownTests.longGrace)
             #expect(try await connection.readToEnd() == "retry: 2000\ndata: bye\n\n")
             try await end.until { $0 == .finished }
         }
@@ -126,7 +129,7 @@ struct ShutdownTests {
             let connection = try await harness.connect()
             try await connection.send(get)
             _ = try await connection.read(through: "\r\n\r\n")
-            await harness.server.shutdown(grace: ignores ? .milliseconds(20) : .seconds(3600))
+            await harness.server.shutdown(grace: ignores ? .milliseconds(20) : ShutdownTests.longGrace)
             #expect(try await connection.readToEnd() == "")
             try await end.until { $0 != nil }
             #expect(end.value == (ignores ? .shutdown : .finished))
@@ -146,7 +149,7 @@ struct ShutdownTests {
             let connection = try await harness.connect()
             try await connection.send(get)
             try await began.until { $0 == 1 }
-            async let stop: Void = harness.server.shutdown(grace: .seconds(3600))
+            async let stop: Void = harness.server.shutdown(grace: ShutdownTests.longGrace)
             while (try? await harness.connect())?.close() != nil {}
             mayBegin.update { $0 = true }
             #expect(try await connection.readToEnd().hasSuffix("\r\n\r\n"))

@@ -208,14 +208,14 @@ struct PipelineTests {
             try await database.execute("CREATE TABLE t (n bigint)")
             let error = await databaseError {
                 _ = try await database.pipeline([
-                    "INSERT INTO t VALUES (\(1))", "SELECT 1 / \(0)", "INSERT INTO t VALUES (\(2))",
+                    "INSERT INTO t VALUES (\(1))", "SELECT 1 / \(0)", "INSERT INTO t SELECT \(2)",
                 ])
             }
             #expect(error?.sqlState == .divisionByZero)
             #expect(try await database.query("SELECT n FROM t").isEmpty)
             // Neither the statement that failed nor the one after it, which was never prepared, is spoilt for later.
             _ = try await database.pipeline([
-                "INSERT INTO t VALUES (\(1))", "SELECT 1 / \(1)", "INSERT INTO t VALUES (\(2))",
+                "INSERT INTO t VALUES (\(1))", "SELECT 1 / \(1)", "INSERT INTO t SELECT \(2)",
             ])
             #expect(try await database.query("SELECT n FROM t").count == 2)
         }

@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 import HTTPServer
 import Net
@@ -233,5 +234,6 @@ struct ConnectionTests {
         }
         await server.shutdown(grace: .zero)
         loops.shutdown()
+        try FileManager.default.removeItem(atPath: path)
     }
 }

@@ -10,6 +10,7 @@ package final class SandboxServer: Sendable {
     private let demo: DemoDriver
     private let client: OutboundClient
     private let server: HTTPServer
+    private let loops: LoopGroup
 
     /// Reads the state file or begins a new one. Throws a ``SandboxError`` when the configuration or the file is unfit.
     package init(configuration: SandboxConfiguration, loops: LoopGroup) throws {
@@ -23,6 +24,7 @@ package final class SandboxServer: Sendable {
         self.core = core
         self.demo = demo
         self.client = client
+        self.loops = loops
         let routes = SandboxRoutes(core: core, demo: demo)
         var limits = ServerLimits()
         // A trigger waits for its deliveries.
@@ -30,11 +32,27 @@ package final class SandboxServer: Sendable {
         server = HTTPServer(loops: loops, limits: limits, handler: routes.respond)
     }
 
-    /// Listens. Returns the base URL, such as `http://127.0.0.1:8090`.
+    /// Listens. Returns the base URL, such as `http://127.0.0.1:8090`. Throws when somebody listens there already.
     package func start() async throws -> String {
+        try await refuseTakenAddress()
         let bound = try await server.listen(on: [configuration.listenAddress])
         if configuration.demoEventsPerSecond > 0 { await demo.setRate(configuration.demoEventsPerSecond) }
         return "http://\(bound[0])"
+    }
+
+    /// Listeners share their port (SO_REUSEPORT), so the kernel would let a second sandbox in and deal out requests to
+    /// both; each would know the tokens of half of them.
+    private func refuseTakenAddress() async throws {
+        let address = configuration.listenAddress
+        guard address.port != 0 else { return }
+        let isTaken = await Task(executorPreference: loops.next()) {
+            guard let stream = try? await ByteStream.connect(to: address, deadline: .after(.seconds(1))) else {
+                return false
+            }
+            stream.close()
+            return true
+        }.value
+        if isTaken { throw SandboxError.configuration(reason: "somebody listens at \(address) already") }
     }
 
     /// Stops the demo and the deliveries, answers what is being asked, and closes. Everything that was answered is in

@@ -77,6 +77,8 @@ struct KickClientTests {
             try await client.api.unsubscribe(ids: listed.map(\.id), token: token, deadline: client.deadline)
             #expect(try await client.api.subscriptions(token: token, deadline: client.deadline).isEmpty)
             _ = try await client.api.publicKey(deadline: client.deadline)
+            let users = try await client.api.users(ids: [1001, 1002, 9], token: token, deadline: client.deadline)
+            #expect(users.map(\.userID) == [1001, 1002])
         }
     }
 

@@ -264,6 +264,19 @@ struct WebhookOverHTTPTests {
         }
     }
 
+    @Test("A second sandbox at the same address is refused")
+    func takenAddress() async throws {
+        try await Bench.with { bench in
+            var configuration = SandboxConfiguration()
+            configuration.listenAddress = .ipv4([127, 0, 0, 1], port: UInt16(bench.base.port))
+            configuration.signingKeyPEM = Samples.key.revealPEM()
+            let second = try SandboxServer(configuration: configuration, loops: bench.loops)
+            await #expect(throws: SandboxError.self) { _ = try await second.start() }
+            await second.stop()
+            #expect(try await bench.send(.get, "/").status == .ok)
+        }
+    }
+
     @Test("The front page is there")
     func frontPage() async throws {
         try await Bench.with { bench in

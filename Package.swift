@@ -81,7 +81,7 @@ let package = Package(
         // Programs.
         program("kick-gateway", "Assembly"),
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
-        program("kick-bench", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
+        program("kick-bench", "Sandbox", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry", "CLinux"),
 
         // Tests mirror the rooms.
         .target(
@@ -109,7 +109,6 @@ let package = Package(
         tests("SandboxTests", "Sandbox", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net"),
         tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
         tests(
-            "EndToEndTests", "Assembly", "HTTP", "HTTPClient", "Crypto", "Net", "Postgres", "PostgresCluster", "TestKit"
-        ),
+            "EndToEndTests", "kick-gateway", "kick-sandbox", "Kick", "HTTP", "HTTPClient", "Net", "TestKit"),
     ]
 )

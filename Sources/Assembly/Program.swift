@@ -21,9 +21,18 @@ package enum Program {
 
         """
 
-    /// Runs the command and returns the exit code: 0 done, 1 failed, 2 the call was wrong.
-    package static func run(_ arguments: [String]) async -> Int32 {
+    /// Runs the command and ends the process with its exit code.
+    ///
+    /// The main thread does nothing but wait, with SIGTERM and SIGINT blocked. An asynchronous `main` would hand it to
+    /// libdispatch, which parks it with all signals unblocked: the first SIGTERM would end the process.
+    package static func main(_ arguments: [String]) -> Never {
         SignalWatcher.block()
+        Task { exit(await run(arguments)) }
+        while true { pause() }
+    }
+
+    /// Runs the command and returns the exit code: 0 done, 1 failed, 2 the call was wrong.
+    static func run(_ arguments: [String]) async -> Int32 {
         let rest = Array(arguments.dropFirst())
         do {
             switch arguments.first {

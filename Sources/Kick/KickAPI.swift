@@ -30,7 +30,7 @@ package struct KickAPI: Sendable {
     package func users(
         ids: [Int64], token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> [KickUser] {
-        try await batches(of: ids.map(String.init), named: "user_id", "/public/v1/users", token: token, deadline)
+        try await batches(of: ids.map(String.init), named: "id", "/public/v1/users", token: token, deadline)
     }
 
     // MARK: Channels

@@ -1,4 +1,3 @@
 import Assembly
-import Glibc
 
-exit(await Program.run(Array(CommandLine.arguments.dropFirst())))
+Program.main(Array(CommandLine.arguments.dropFirst()))

@@ -37,7 +37,7 @@ final class SandboxProcess {
             stderr_descriptor: -1, new_session: 1, directory: nil)
         var pointers = unsafe ([program] + arguments).map { unsafe strdup($0) }
         unsafe pointers.append(nil)
-        defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+        defer { unsafe pointers.forEach { unsafe free($0) } }
         return unsafe clinux_spawn(program, &pointers, environ, &options)
     }
 

@@ -1,0 +1,61 @@
+# kick-gateway: `make run` starts everything, `make test` tests everything, `make help` lists the rest.
+
+SWIFT ?= swift
+DEBUG := --scratch-path .build
+RELEASE := --scratch-path .build-release --configuration release
+SOURCES := Package.swift Sources Tests
+DEV_CONFIGURATION ?= release
+# What the build and the tests stand on. Root installs; others use sudo when they have it.
+PACKAGES := libssl-dev libpq-dev postgresql pkg-config openssl procps
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.PHONY: help deps build release run test check format lint bench clean
+
+help:
+	@echo "make run      build and start everything for development: database, sandbox, gateway, demo"
+	@echo "make test     every test, against a PostgreSQL that they start themselves"
+	@echo "make check    formatting, warnings as errors, tests, linkage: what a change must pass"
+	@echo "make format   format the sources in place"
+	@echo "make bench    the performance table (release build)"
+	@echo "make build    debug build        make release  release build"
+	@echo "make deps     install what is missing (Debian)"
+	@echo "make clean    remove build folders"
+
+# Installs only what is missing, so that without network or rights nothing happens when all is there.
+deps:
+	@missing=""; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] || { echo "installing:$$missing"; \
+	  $(SUDO) mkdir -p /etc/postgresql-common/createcluster.d && \
+	  echo "create_main_cluster = false" | $(SUDO) tee /etc/postgresql-common/createcluster.d/kick-gateway.conf >/dev/null && \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+build:
+	$(SWIFT) build $(DEBUG)
+
+release:
+	$(SWIFT) build $(RELEASE)
+
+run: deps
+	$(SWIFT) build --scratch-path .build-$(DEV_CONFIGURATION) --configuration $(DEV_CONFIGURATION)
+	@exec .build-$(DEV_CONFIGURATION)/$(DEV_CONFIGURATION)/kick-gateway dev
+
+test: deps
+	$(SWIFT) build $(DEBUG) --build-tests
+	$(SWIFT) test $(DEBUG) --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --configuration .swift-format --recursive $(SOURCES)
+
+format:
+	$(SWIFT) format format --in-place --configuration .swift-format --recursive $(SOURCES)
+
+check: lint test release
+	@! grep -n '\.package(' Package.swift || { echo "Package.swift names a package"; exit 1; }
+	.ci/linkage .build-release/release/kick-gateway
+
+bench: deps release
+	.build-release/release/kick-bench
+
+clean:
+	rm -rf .build .build-*

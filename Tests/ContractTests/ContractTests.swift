@@ -1,0 +1,83 @@
+import API
+import Foundation
+import HTTP
+import Kick
+import Testing
+
+/// `openapi/openapi.json` and the code say the same.
+@Suite("Contract")
+struct ContractTests {
+    private static var document: [String: Any] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        guard let data = try? Data(contentsOf: root.appendingPathComponent("openapi/openapi.json")),
+            let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
+        else { return [:] }
+        return object
+    }
+
+    private static let methods: Set<String> = ["get", "put", "post", "delete", "patch"]
+
+    /// Every operation as `GET /path`, with what stands there.
+    private static var operations: [String: [String: Any]] {
+        var operations: [String: [String: Any]] = [:]
+        for (path, item) in document["paths"] as? [String: [String: Any]] ?? [:] {
+            for (method, operation) in item where methods.contains(method) {
+                operations["\(method.uppercased()) \(path)"] = operation as? [String: Any]
+            }
+        }
+        return operations
+    }
+
+    @Test("every route is in the contract, and every operation of the contract is a route")
+    func routes() {
+        let routes = Set(Routes.all.map { "\($0.method) \($0.pattern)" })
+        #expect(routes == Set(Self.operations.keys))
+        #expect(routes.count == Routes.all.count)
+    }
+
+    @Test("the contract asks for the credential that the route asks for", arguments: Routes.all.indices)
+    func credentials(index: Int) throws {
+        let route = Routes.all[index]
+        let operation = try #require(Self.operations["\(route.method) \(route.pattern)"])
+        let security = (operation["security"] as? [[String: Any]])?.flatMap(\.keys)
+        switch route.access {
+        case .open: #expect(security == [])
+        case .admin: #expect(security == ["adminKey"])
+        case .key(let scope):
+            #expect(security == nil)
+            #expect((operation["description"] as? String)?.contains("Scope \(scope).") == true)
+        }
+        let responses = try #require(operation["responses"] as? [String: Any])
+        if route.access != .open { #expect(responses["401"] != nil) }
+    }
+
+    @Test("path parameters of routes are declared, and every reference leads somewhere")
+    func references() throws {
+        for route in Routes.all {
+            for name in route.pattern.split(separator: "/").filter({ $0.hasPrefix("{") }) {
+                let item = try #require((Self.document["paths"] as? [String: [String: Any]])?[route.pattern])
+                let operation = try #require(Self.operations["\(route.method) \(route.pattern)"])
+                let parameters = [item["parameters"], operation["parameters"]].compactMap { $0 as? [[String: Any]] }
+                let declared = parameters.joined().compactMap { $0["name"] as? String }
+                #expect(declared.contains(String(name.dropFirst().dropLast())))
+            }
+        }
+        var missing: [String] = []
+        func walk(_ value: Any) {
+            if let object = value as? [String: Any] {
+                if let reference = object["$ref"] as? String, resolve(reference) == nil { missing.append(reference) }
+                object.values.forEach(walk)
+            } else if let list = value as? [Any] {
+                list.forEach(walk)
+            }
+        }
+        func resolve(_ reference: String) -> Any? {
+            reference.dropFirst(2).split(separator: "/").reduce(Self.document as Any?) {
+                ($0 as? [String: Any])?[String($1)]
+            }
+        }
+        walk(Self.document)
+        #expect(missing == [])
+    }
+}

@@ -1,0 +1,75 @@
+/// What the command line asks for.
+struct Options: Sendable {
+    /// Rows of about two seconds instead of eight.
+    var isQuick = false
+    /// Beginnings of row names; empty: every row.
+    var only: [String] = []
+    /// Where the figures go as JSON.
+    var jsonPath: String?
+    /// Where the databases lie while the benchmark runs. A real disk, or fsync costs nothing.
+    var directory = "/var/tmp"
+
+    /// Length of a timed part.
+    var seconds: Double { isQuick ? 2 : 8 }
+
+    static let usage = """
+        usage: kick-bench [options]
+
+        Starts the kick-gateway that lies beside this program, with a PostgreSQL of its own, puts load on it and prints
+        what that costs. Run it on a quiet machine and from a release build: make bench
+
+          --quick         about 2 seconds for each row instead of 8
+          --only NAME     this row (or all whose names begin so); may be given several times
+          --json FILE     also write the figures as JSON
+          --directory DIR where the databases lie meanwhile [/var/tmp]
+          --help          print this
+
+        rows: \(RowName.allCases.map(\.rawValue).joined(separator: ", "))
+
+        """
+
+    enum Parsed {
+        case run(Options)
+        case help
+        /// What is wrong.
+        case wrong(String)
+    }
+
+    /// - Parameter arguments: without the program's name.
+    static func parse(_ arguments: [String]) -> Parsed {
+        var options = Options()
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--help", "-h": return .help
+            case "--quick": options.isQuick = true
+            case "--only", "--json", "--directory":
+                guard let value = rest.popFirst(), !value.isEmpty else { return .wrong("\(argument) needs a value") }
+                switch argument {
+                case "--json": options.jsonPath = value
+                case "--directory": options.directory = value
+                default:
+                    guard RowName.allCases.contains(where: { $0.rawValue.hasPrefix(value) }) else {
+                        return .wrong("there is no row '\(value)'")
+                    }
+                    options.only.append(value)
+                }
+            default: return .wrong("there is no option '\(argument)'")
+            }
+        }
+        return .run(options)
+    }
+
+    func wants(_ row: RowName) -> Bool {
+        only.isEmpty || only.contains { row.rawValue.hasPrefix($0) }
+    }
+}
+
+/// Why a row, or the whole benchmark, cannot be had: in words for whoever runs it.
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

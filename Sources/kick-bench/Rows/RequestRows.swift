@@ -1,0 +1,40 @@
+import Net
+
+/// Rows about requests that are answered at once.
+enum RequestRows {
+    static func hello(_ name: RowName, connections: Int, on stage: Stage) async throws -> Row {
+        try await row(name, request: request("/health/live"), connections: connections, on: stage)
+    }
+
+    static func read(on stage: Stage) async throws -> Row {
+        let request = request("/v1/logins", fields: "Authorization: Bearer \(stage.keys[0])\r\n")
+        return try await row(.read, request: request, connections: 64, on: stage)
+    }
+
+    private static func row(
+        _ name: RowName, request: [UInt8], connections: Int, on stage: Stage
+    ) async throws -> Row {
+        let options = stage.workshop.options
+        let load = RequestLoad(
+            request, connections: connections, to: stage.gateway.address, loops: stage.workshop.loops,
+            deadline: .after(.seconds(options.seconds + 30)))
+        let (usage, reading) = try await load.measure(
+            warmUp: options.isQuick ? 0.5 : 1.5, seconds: options.seconds, on: stage)
+        guard reading.operations > 0 else { throw BenchError("nothing was answered") }
+        var row = Row(name)
+        row.unit = "request"
+        row.operations = reading.operations
+        row.perSecond = Double(reading.operations) / usage.seconds
+        let database = usage.databaseNanoseconds / 1000 / Double(reading.operations)
+        row.cpuMicroseconds = usage.gatewayNanoseconds / 1000 / Double(reading.operations)
+        row.details["postgres_cpu_microseconds"] = database
+        if database >= 0.5 { row.notes.append("PostgreSQL besides: \(database.shortText) µs") }
+        row.take(reading.latencies)
+        row.take(usage)
+        return row
+    }
+
+    private static func request(_ path: String, fields: String = "") -> [UInt8] {
+        Array("GET \(path) HTTP/1.1\r\nHost: gateway.bench.invalid\r\nUser-Agent: kick-bench\r\n\(fields)\r\n".utf8)
+    }
+}

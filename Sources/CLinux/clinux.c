@@ -75,6 +75,19 @@ int clinux_set_reuse_port(int descriptor) { return enable(descriptor, SOL_SOCKET
 int clinux_set_reuse_address(int descriptor) { return enable(descriptor, SOL_SOCKET, SO_REUSEADDR); }
 int clinux_set_no_delay(int descriptor) { return enable(descriptor, IPPROTO_TCP, TCP_NODELAY); }
 
+int clinux_set_send_buffer(int descriptor, int bytes) {
+    return setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+int clinux_is_address_taken(const void *address, uint32_t length, int family) {
+    int descriptor = clinux_stream_socket(family);
+    if (descriptor < 0) return 0;
+    clinux_set_reuse_address(descriptor);
+    int taken = bind(descriptor, address, length) != 0 && errno == EADDRINUSE;
+    close(descriptor);
+    return taken;
+}
+
 int clinux_socket_error(int descriptor) {
     int error = 0;
     socklen_t length = sizeof error;

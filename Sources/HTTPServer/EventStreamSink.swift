@@ -46,6 +46,9 @@ package final class EventStreamSink: ConnectionMember, @unchecked Sendable {
     private var sentBytes = 0
     private var takenBytesAtTick = 0
 
+    /// What the kernel may hold for one reader, in bytes; it doubles this for its own use.
+    private static let kernelBuffer: Int32 = 131_072
+
     init(stream: ByteStream, context: LoopContext) {
         self.stream = stream
         self.context = context
@@ -53,6 +56,7 @@ package final class EventStreamSink: ConnectionMember, @unchecked Sendable {
 
     /// - Parameter head: the response's head and whatever else is still to be written.
     func begin(with head: [UInt8]) {
+        stream.limitSendBuffer(to: EventStreamSink.kernelBuffer)
         stream.startPushing(
             onClosed: { [self] in streamDidClose() }, onDrained: { [weak self] in self?.streamDidDrain() })
         enqueue(SharedBytes(head))

@@ -1,3 +1,4 @@
+import Glibc
 package import Net
 import Synchronization
 
@@ -20,11 +21,15 @@ package final class HTTPServer: Sendable {
     /// Listens at every address, on every loop (a unix socket on one), from any task. When one fails, those before it
     /// stay open: shut the server down.
     ///
+    /// Throws `.system(EADDRINUSE)` also when another process listens there with a shared port, which the kernel would
+    /// let pass.
+    ///
     /// - Returns: the addresses, with the ports that the kernel chose where 0 was asked for.
     package func listen(on addresses: [SocketAddress]) async throws(NetError) -> [SocketAddress] {
         var bound: [SocketAddress] = []
         for address in addresses {
             var address = address
+            guard !address.isTaken else { throw NetError(.system(EADDRINUSE), during: "listen") }
             for context in contexts {
                 address = try await HTTPServer.listen(on: address, context)
                 if case .unix = address { break }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What waits to be written to a stream that has no task.
@@ -42,6 +43,14 @@ extension ByteStream {
         guard !push.isDirty else { return }
         push.isDirty = true
         loop.flushAtTurnEnd(self)
+    }
+
+    /// Bounds what the kernel keeps for a peer that does not read; by itself its buffer grows to megabytes, which would
+    /// stand beside any bound of ours.
+    package func limitSendBuffer(to bytes: Int32) {
+        loop.preconditionOnLoop()
+        guard isOpen else { return }
+        _ = clinux_set_send_buffer(descriptor, bytes)
     }
 
     func pushDidBecome(_ readiness: Readiness) {

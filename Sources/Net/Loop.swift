@@ -92,6 +92,11 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
         Task(executorPreference: self, operation: operation)
     }
 
+    /// Puts the calling task, which prefers this loop, on its thread. The preference alone says where the task goes on
+    /// after its next suspension; without one it would run on where it is.
+    @concurrent
+    package func enter() async {}
+
     private func add(_ work: Work) {
         if isCurrent {
             local.append(work)

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Where a socket listens or connects.
@@ -61,6 +62,13 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         case .ipv6(_, let port): "[\(host)]:\(port)"
         case .unix(let path): "unix:\(path)"
         }
+    }
+
+    /// Whether some process listens here already. Sockets that share a port (SO_REUSEPORT) would not notice: the kernel
+    /// would hand a part of the connections to the other process.
+    package var isTaken: Bool {
+        if case .unix = self { return false }
+        return unsafe withKernelAddress { unsafe clinux_is_address_taken($0, $1, family) == 1 }
     }
 
     var family: Int32 {

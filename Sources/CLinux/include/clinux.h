@@ -44,6 +44,10 @@ int clinux_accept(int descriptor, void *address, uint32_t *address_length);
 int clinux_set_reuse_port(int descriptor);
 int clinux_set_reuse_address(int descriptor);
 int clinux_set_no_delay(int descriptor);
+// Bounds what the kernel holds for a peer that does not read (SO_SNDBUF; the kernel doubles it for its own use).
+int clinux_set_send_buffer(int descriptor, int bytes);
+// Whether some socket listens at the address already: binds one that shares the port with nobody, and closes it.
+int clinux_is_address_taken(const void *address, uint32_t length, int family);
 // The pending error of a socket (SO_ERROR), or -1.
 int clinux_socket_error(int descriptor);
 

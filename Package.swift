@@ -63,8 +63,8 @@ let package = Package(
 
         // Machinery with IO.
         room("Net", "CLinux", "COpenSSL", "Telemetry"),
-        room("HTTPServer", "HTTP", "Net", "Telemetry"),
-        room("HTTPClient", "HTTP", "Net", "Telemetry"),
+        room("HTTPServer", "HTTP", "Net"),
+        room("HTTPClient", "HTTP", "Net"),
         room("Postgres", "CPostgres", "Net", "Telemetry"),
         room("PostgresCluster", "CLinux", "Telemetry"),
 
@@ -73,7 +73,7 @@ let package = Package(
         room("Store", "Model", "Postgres", "Crypto", "Telemetry"),
         room("Gateway", "Model", "Store", "Kick", "HTTP", "Crypto", "Net", "Telemetry"),
         room("API", "Model", "Gateway", "Kick", "HTTP", "HTTPServer", "Net", "Crypto", "Telemetry"),
-        room("Sandbox", "HTTP", "HTTPServer", "HTTPClient", "Kick", "Crypto", "Net", "Telemetry"),
+        room("Sandbox", "Model", "HTTP", "HTTPServer", "HTTPClient", "Kick", "Crypto", "Net", "Telemetry"),
         room(
             "Assembly", "CLinux", "Telemetry", "Model", "Crypto", "HTTP", "Net", "HTTPServer", "HTTPClient", "Postgres",
             "PostgresCluster", "Kick", "Store", "Gateway", "API"),
@@ -99,14 +99,17 @@ let package = Package(
         tests("PostgresTests", "Postgres", "Net", "TestKit"),
         tests("PostgresClusterTests", "PostgresCluster"),
         tests(
-            "KickTests", "Kick", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net", "Telemetry", exclude: ["Fixtures"]
+            "KickTests", "Kick", "Model", "Crypto", "HTTP", "HTTPClient", "HTTPServer", "Net", "Telemetry",
+            exclude: ["Fixtures"]
         ),
         tests("ModelTests", "Model"),
         tests("StoreTests", "Store", "Model", "Postgres", "Crypto", "Net", "Telemetry", "TestKit"),
         tests(
             "GatewayTests", "Gateway", "Store", "Postgres", "Kick", "Model", "HTTP", "Crypto", "Net", "Telemetry",
             "TestKit"),
-        tests("SandboxTests", "Sandbox", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net"),
+        tests(
+            "SandboxTests", "Sandbox", "Model", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net", "Telemetry"
+        ),
         tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
         tests(
             "EndToEndTests", "kick-gateway", "kick-sandbox", "Kick", "HTTP", "HTTPClient", "Net", "TestKit"),

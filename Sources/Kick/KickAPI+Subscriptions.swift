@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+package import Model
 package import Net
 package import Telemetry
 
@@ -81,8 +82,8 @@ package struct KickSubscription: Decodable, Sendable {
     package let broadcasterUserID: Int64?
     package let type: EventType
     package let version: Int
-    package let createdAt: KickTime?
-    package let updatedAt: KickTime?
+    package let createdAt: Timestamp?
+    package let updatedAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case id

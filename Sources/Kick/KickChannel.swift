@@ -1,3 +1,5 @@
+package import Model
+
 /// A channel as the API tells (FACTS §2.3). Empty texts and times that are not set become nil.
 ///
 /// `stream.key` and `stream.url` are not read at all: whoever has the key can go live on the channel (P6).
@@ -51,7 +53,7 @@ package struct KickChannel: Decodable, Sendable {
         package let isMature: Bool
         package let language: String?
         /// Nil while offline.
-        package let startTime: KickTime?
+        package let startTime: Timestamp?
         /// URL; while offline perhaps the default picture.
         package let thumbnail: String?
         package let viewerCount: Int?

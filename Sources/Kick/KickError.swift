@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+import Model
 import Telemetry
 
 /// Why a call to Kick did not give what it should.
@@ -137,7 +138,7 @@ extension KickError {
     static func retryAfter(_ fields: Fields) -> Duration? {
         guard let text = fields[.retryAfter] else { return nil }
         if let seconds = Int64(text) { return .seconds(min(max(seconds, 0), 3600)) }
-        let now = KickTime.now().seconds
+        let now = Timestamp.now().seconds
         // The server's own clock, if it tells it: ours may differ.
         let reference = fields[.date].flatMap { HTTPDate.parse($0, now: now) } ?? now
         guard let date = HTTPDate.parse(text, now: now) else { return nil }

@@ -1,11 +1,13 @@
+import Model
+
 // How Kick's JSON is read: what may be missing is optional, what may be odd is mended here, in one place.
 
 extension KeyedDecodingContainer {
     /// A moment. Nil when absent, null, empty or Kick's "not set" (`0001-01-01T00:00:00Z`, FACTS §2.1); throws for a
     /// text that is no RFC 3339 time.
-    func decodeTime(forKey key: Key) throws -> KickTime? {
+    func decodeTime(forKey key: Key) throws -> Timestamp? {
         guard let text = try decodeIfPresent(String.self, forKey: key), !text.isEmpty else { return nil }
-        guard let time = KickTime(parsing: text) else {
+        guard let time = Timestamp(parsing: text) else {
             throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "not an RFC 3339 time")
         }
         return time == .unset ? nil : time

@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import HTTP
+package import Model
 package import Net
 package import Telemetry
 
@@ -117,7 +118,7 @@ package struct TokenFacts: Decodable, Equatable, Sendable {
     /// `user` or `app`.
     package let tokenType: String?
     package let scopes: [KickScope]?
-    package let expiresAt: KickTime?
+    package let expiresAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case isActive = "active"
@@ -133,6 +134,6 @@ package struct TokenFacts: Decodable, Equatable, Sendable {
         clientID = try container.decodeText(forKey: .clientID)
         tokenType = try container.decodeText(forKey: .tokenType)
         scopes = try container.decodeIfPresent(String.self, forKey: .scopes).map(KickScope.parse)
-        expiresAt = try container.decodeIfPresent(Int64.self, forKey: .expiresAt).map { KickTime(seconds: $0) }
+        expiresAt = try container.decodeIfPresent(Int64.self, forKey: .expiresAt).map { Timestamp(seconds: $0) }
     }
 }

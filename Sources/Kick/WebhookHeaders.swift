@@ -1,4 +1,5 @@
 package import HTTP
+import Model
 
 /// The six headers of a webhook (FACTS §4.1), present and bounded but not yet trusted: only the message id, the
 /// timestamp and the body are signed, and only `WebhookVerifier` knows whether they are.

@@ -1,3 +1,5 @@
+import Model
+
 /// Why a webhook is not accepted. All of them mean: nothing is stored, and the answer is 401 (or 400 for the headers).
 package enum WebhookRefusal: Error, Equatable, Sendable {
     /// One of the six headers is absent or empty.

@@ -1,5 +1,6 @@
 package import Crypto
 package import HTTP
+package import Model
 package import Net
 import Synchronization
 
@@ -19,13 +20,13 @@ package struct VerifiedWebhook: Sendable {
     /// `1` today. Not signed.
     package let version: String
     /// When Kick sent it.
-    package let sentAt: KickTime
+    package let sentAt: Timestamp
     /// The body, byte for byte as received.
     package let body: [UInt8]
     /// `broadcaster.user_id` of the body; nil when the body is no JSON object that has one.
     package let broadcasterUserID: Int64?
 
-    fileprivate init(_ headers: WebhookHeaders, sentAt: KickTime, body: [UInt8]) {
+    fileprivate init(_ headers: WebhookHeaders, sentAt: Timestamp, body: [UInt8]) {
         messageID = headers.messageID
         subscriptionID = headers.subscriptionID
         type = headers.type
@@ -61,11 +62,11 @@ package final class WebhookVerifier: Sendable {
     /// Where time comes from; tests bring their own.
     package struct Clock: Sendable {
         /// The time of day, for the age of messages.
-        package var time: @Sendable () -> KickTime
+        package var time: @Sendable () -> Timestamp
         /// Monotonic, for the interval between fetches.
         package var instant: @Sendable () -> Deadline
 
-        package init(time: @escaping @Sendable () -> KickTime, instant: @escaping @Sendable () -> Deadline) {
+        package init(time: @escaping @Sendable () -> Timestamp, instant: @escaping @Sendable () -> Deadline) {
             self.time = time
             self.instant = instant
         }
@@ -126,8 +127,8 @@ package final class WebhookVerifier: Sendable {
         keys.contains { $0.isValid(signature: signature, for: message) }
     }
 
-    private func checkedTime(_ text: ArraySlice<UInt8>) throws(WebhookRefusal) -> KickTime {
-        guard let time = KickTime(parsing: text.span) else { throw .badTimestamp }
+    private func checkedTime(_ text: ArraySlice<UInt8>) throws(WebhookRefusal) -> Timestamp {
+        guard let time = Timestamp(parsing: text.span) else { throw .badTimestamp }
         let now = clock.time()
         guard time >= now.advanced(by: .zero - policy.maximumAge) else { throw .tooOld }
         guard time <= now.advanced(by: policy.futureSkew) else { throw .fromTheFuture }

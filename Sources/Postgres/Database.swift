@@ -146,13 +146,6 @@ package final class Database: Sendable {
     }
 }
 
-extension Loop {
-    /// Puts the calling task, which prefers this loop, on its thread. The preference alone says where the task goes on
-    /// after its next suspension; without one it would run on where it is.
-    @concurrent
-    func enter() async {}
-}
-
 /// A listening that runs.
 package struct Listening: Sendable {
     private let listener: NotificationListener

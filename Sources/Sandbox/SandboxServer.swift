@@ -34,25 +34,9 @@ package final class SandboxServer: Sendable {
 
     /// Listens. Returns the base URL, such as `http://127.0.0.1:8090`. Throws when somebody listens there already.
     package func start() async throws -> String {
-        try await refuseTakenAddress()
         let bound = try await server.listen(on: [configuration.listenAddress])
         if configuration.demoEventsPerSecond > 0 { await demo.setRate(configuration.demoEventsPerSecond) }
         return "http://\(bound[0])"
-    }
-
-    /// Listeners share their port (SO_REUSEPORT), so the kernel would let a second sandbox in and deal out requests to
-    /// both; each would know the tokens of half of them.
-    private func refuseTakenAddress() async throws {
-        let address = configuration.listenAddress
-        guard address.port != 0 else { return }
-        let isTaken = await Task(executorPreference: loops.next()) {
-            guard let stream = try? await ByteStream.connect(to: address, deadline: .after(.seconds(1))) else {
-                return false
-            }
-            stream.close()
-            return true
-        }.value
-        if isTaken { throw SandboxError.configuration(reason: "somebody listens at \(address) already") }
     }
 
     /// Stops the demo and the deliveries, answers what is being asked, and closes. Everything that was answered is in

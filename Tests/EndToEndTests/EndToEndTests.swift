@@ -73,7 +73,8 @@ struct EndToEndTests {
         }
     }
 
-    @Test("the genuine Kick delivery is accepted with the built-in key, stored and streamed; one byte changed is refused")
+    @Test(
+        "the genuine Kick delivery is accepted with the built-in key, stored and streamed; one byte changed is refused")
     func genuineDelivery() async throws {
         var options = Deployment.Options()
         options.users = [(4_809_577, "FusedChat")]

@@ -1,5 +1,6 @@
 import Foundation
 import Kick
+import Model
 import Testing
 
 @Suite("Event catalogue and payloads")
@@ -87,7 +88,7 @@ struct EventCatalogTests {
         #expect(message.emotes[0].positions.map(\.start) == [6, 32])
         #expect(message.emotes[0].positions.map(\.end) == [30, 56])
         #expect(message.repliesTo == nil)
-        #expect(message.createdAt == KickTime(parsing: "2025-01-14T16:08:06Z"))
+        #expect(message.createdAt == Timestamp(parsing: "2025-01-14T16:08:06Z"))
     }
 
     @Test func reply() throws {
@@ -102,7 +103,7 @@ struct EventCatalogTests {
         let new = try decode(Fixture.event("channel.subscription.new"), as: ChannelSubscriptionNew.self)
         #expect(new.subscriber.userID == 987_654_321)
         #expect(new.duration == 1)
-        #expect(new.expiresAt == KickTime(parsing: "2025-02-14T16:08:06Z"))
+        #expect(new.expiresAt == Timestamp(parsing: "2025-02-14T16:08:06Z"))
         #expect(new.naturalKey == nil)
         let renewal = try decode(Fixture.event("channel.subscription.renewal"), as: ChannelSubscriptionRenewal.self)
         #expect(renewal.duration == 3)
@@ -137,7 +138,7 @@ struct EventCatalogTests {
         #expect(redemption.redeemer.isAnonymous == false)
         #expect(redemption.redeemer.profilePicture == nil)
         #expect(redemption.broadcaster.userID == 333)
-        #expect(redemption.redeemedAt == KickTime(seconds: 1_764_716_059, nanoseconds: 323_000_000))
+        #expect(redemption.redeemedAt == Timestamp(seconds: 1_764_716_059, nanoseconds: 323_000_000))
         let pending = try decode(
             Fixture.event("channel.reward.redemption.updated.pending"), as: ChannelRewardRedemptionUpdated.self)
         #expect(pending.naturalKey != redemption.naturalKey)
@@ -147,10 +148,10 @@ struct EventCatalogTests {
         let started = try decode(Fixture.event("livestream.status.updated"), as: LivestreamStatusUpdated.self)
         #expect(started.isLive)
         #expect(started.endedAt == nil)
-        #expect(started.startedAt == KickTime(parsing: "2025-01-01T00:00:00Z"))
+        #expect(started.startedAt == Timestamp(parsing: "2025-01-01T00:00:00Z"))
         let ended = try decode(Fixture.event("livestream.status.updated.ended"), as: LivestreamStatusUpdated.self)
         #expect(!ended.isLive)
-        #expect(ended.endedAt == KickTime(parsing: "2025-01-01T04:00:00Z"))
+        #expect(ended.endedAt == Timestamp(parsing: "2025-01-01T04:00:00Z"))
         #expect(started.naturalKey == "2025-01-01T00:00:00Z live")
         #expect(ended.naturalKey == "2025-01-01T00:00:00Z ended")
         let metadata = try decode(Fixture.event("livestream.metadata.updated"), as: LivestreamMetadataUpdated.self)
@@ -165,7 +166,7 @@ struct EventCatalogTests {
         #expect(timeout.bannedUser.userID == 135_790_135)
         #expect(timeout.moderator.username == "moderator_name")
         #expect(timeout.metadata.reason == "banned reason")
-        #expect(timeout.metadata.expiresAt == KickTime(parsing: "2025-01-14T16:10:06Z"))
+        #expect(timeout.metadata.expiresAt == Timestamp(parsing: "2025-01-14T16:10:06Z"))
         let permanent = try decode(Fixture.event("moderation.banned.permanent"), as: ModerationBanned.self)
         #expect(permanent.metadata.expiresAt == nil)
     }
@@ -177,7 +178,7 @@ struct EventCatalogTests {
         #expect(gift.gift.tier == "MID")
         #expect(gift.gift.pinnedTimeSeconds == 600)
         #expect(gift.sender.isAnonymous == false)
-        #expect(gift.createdAt == KickTime(parsing: "2025-10-20T04:00:08.634Z"))
+        #expect(gift.createdAt == Timestamp(parsing: "2025-10-20T04:00:08.634Z"))
     }
 
     // MARK: Leniency (FACTS §4.6, §10)

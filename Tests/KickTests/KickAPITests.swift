@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import HTTP
 import Kick
+import Model
 import Net
 import Telemetry
 import Testing
@@ -32,7 +33,7 @@ struct KickAPITests {
         #expect(stub.requests.count == 4)
         #expect(Self.target(stub.requests[0]) == "GET https://api.kick.com/public/v1/users")
         #expect(stub.requests[0].fields[.authorization] == "Bearer acc-SECRET-1")
-        let ids = stub.requests.dropFirst().map { $0.query.values(of: "user_id").compactMap(Int.init) }
+        let ids = stub.requests.dropFirst().map { $0.query.values(of: "id").compactMap(Int.init) }
         #expect(ids == [Array(1...25), Array(26...50), Array(51...60)])
     }
 
@@ -126,7 +127,7 @@ struct KickAPITests {
         #expect(list.map(\.id) == ["01HZ8X9K2M4N6P8Q0R2S4T6V8W0Y2Z4", "s2"])
         #expect(list[0].type == .chatMessageSent)
         #expect(list[0].broadcasterUserID == 123)
-        #expect(list[0].createdAt == KickTime(parsing: "2021-01-01T00:00:00Z"))
+        #expect(list[0].createdAt == Timestamp(parsing: "2021-01-01T00:00:00Z"))
         #expect(list[0].updatedAt == nil)
         #expect(list[1].type.rawValue == "some.new.event")
         #expect(list[1].version == 1)

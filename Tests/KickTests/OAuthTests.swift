@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import HTTP
 import Kick
+import Model
 import Net
 import Telemetry
 import Testing
@@ -123,7 +124,7 @@ struct OAuthTests {
         #expect(facts.clientID == "c1")
         #expect(facts.tokenType == "user")
         #expect(facts.scopes == [.userRead, .channelRead])
-        #expect(facts.expiresAt == KickTime(seconds: 1_771_046_347))
+        #expect(facts.expiresAt == Timestamp(seconds: 1_771_046_347))
         #expect(stub.requests.first?.fields[.authorization] == "Bearer acc")
         #expect(stub.requests.first?.path == "/oauth/token/introspect")
         let dead = KickStub(200, #"{"data":{"active":false},"message":"OK"}"#)

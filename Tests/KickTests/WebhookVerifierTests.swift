@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import HTTP
 import Kick
+import Model
 import Net
 import Synchronization
 import Testing
@@ -9,10 +10,10 @@ import Testing
 @Suite("P8: only what Kick signed becomes a VerifiedWebhook")
 struct WebhookVerifierTests {
     /// A minute after the genuine delivery was sent.
-    static let soonAfter = KickTime(parsing: "2025-04-01T07:57:19Z")!
+    static let soonAfter = Timestamp(parsing: "2025-04-01T07:57:19Z")!
 
     static func verifier(
-        pinned: [PublicKey] = [BuiltInKey.publicKey], at time: KickTime = soonAfter,
+        pinned: [PublicKey] = [BuiltInKey.publicKey], at time: Timestamp = soonAfter,
         policy: WebhookVerifier.Policy = .init(), loops: LoopGroup
     ) -> WebhookVerifier {
         WebhookVerifier(
@@ -46,7 +47,7 @@ struct WebhookVerifierTests {
         #expect(webhook.subscriptionID == "01JQ79DGGK8C9117GJN8EHCYGG")
         #expect(webhook.type == .livestreamStatusUpdated)
         #expect(webhook.version == "1")
-        #expect(webhook.sentAt == KickTime(parsing: "2025-04-01T07:56:19Z"))
+        #expect(webhook.sentAt == Timestamp(parsing: "2025-04-01T07:56:19Z"))
         #expect(webhook.body == delivery.body)
         #expect(webhook.broadcasterUserID == 4_809_577)
         let payload = try #require(try EventCatalog.decode(webhook) as? LivestreamStatusUpdated)
@@ -189,7 +190,7 @@ struct WebhookVerifierTests {
         var policy = WebhookVerifier.Policy()
         policy.maximumAge = .seconds(3600)
         policy.futureSkew = .seconds(60)
-        let verifier = try Self.verifier(at: #require(KickTime(parsing: now)), policy: policy, loops: loops)
+        let verifier = try Self.verifier(at: #require(Timestamp(parsing: now)), policy: policy, loops: loops)
         #expect(try await Self.refusal(Fixture.genuine(), verifier) == refusal)
     }
 

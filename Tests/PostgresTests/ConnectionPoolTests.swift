@@ -154,12 +154,23 @@ struct ConnectionPoolTests {
     @Test(.timeLimit(.minutes(1)))
     func shutdownLetsRunningQueriesEndAndRefusesNewOnes() async throws {
         try await withDatabase(limits: limits(connections: 2)) { (database, test) async throws in
-            async let slow = database.query("SELECT pg_sleep(0.5), 7 AS n")
-            try await until { try await sleepers(test) == "1" }
-            await database.shutdown(within: .seconds(20))
-            #expect(try await slow[0]["n", as: Int.self] == 7)
+            let loops = try LoopGroup(count: 1)
+            let holder = Database(options: try ConnectionOptions(test.connectionString), loops: loops)
+            let (slow, stopping) = try await holder.transaction { transaction in
+                _ = try await transaction.query("SELECT pg_advisory_xact_lock(7)")
+                let slow = Task {
+                    try await database.query("SELECT pg_advisory_xact_lock(7), 7 AS n")[0]["n", as: Int.self]
+                }
+                try await until { try await lockWaiters(test) == "1" }
+                // Begins while the query waits; the lock is given up when this transaction ends.
+                return (slow, Task { await database.shutdown(within: .seconds(50)) })
+            }
+            #expect(try await slow.value == 7)
+            await stopping.value
             let error = await databaseError { try await database.query("SELECT 1") }
             #expect(error?.kind == .unavailable)
+            await holder.shutdown()
+            loops.shutdown()
             try await until { try await sessions(test) == "0" }
         }
     }
@@ -224,6 +235,10 @@ struct ConnectionPoolTests {
     private func sleepers(_ test: TestDatabase) async throws -> String {
         try await test.psql(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
+    }
+
+    private func lockWaiters(_ test: TestDatabase) async throws -> String {
+        try await test.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     }
 
     private func sessions(_ test: TestDatabase) async throws -> String {

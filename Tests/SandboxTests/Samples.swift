@@ -20,7 +20,7 @@ enum Samples {
     }
 
     /// 2026-09-30T12:00:00Z
-    static let now = Timestamp(milliseconds: 1_790_769_600_123)
+    static let now = SandboxTime(milliseconds: 1_790_769_600_123)
 
     static let verifier = "verifier-verifier-verifier-verifier-verifier"
 
@@ -58,21 +58,21 @@ extension SandboxState {
     /// A code for nova.
     mutating func code(
         _ changes: [String: String] = [:], policy: TokenPolicy = TokenPolicy(), userID: Int = 1001,
-        at now: Timestamp = Samples.now
+        at now: SandboxTime = Samples.now
     ) -> String {
         let parameters = Samples.authorize.merging(changes) { _, new in new }
         return allow(consentRequest { parameters[$0] }!, userID: userID, policy: policy, at: now)!
     }
 
     mutating func token(
-        _ parameters: [String: String], policy: TokenPolicy = TokenPolicy(), at now: Timestamp = Samples.now
+        _ parameters: [String: String], policy: TokenPolicy = TokenPolicy(), at now: SandboxTime = Samples.now
     ) -> Result<IssuedTokens, OAuthRefusal> {
         token(parameter: { parameters[$0] }, policy: policy, at: now)
     }
 
     /// Consent and exchange.
     mutating func login(
-        scope: String? = nil, policy: TokenPolicy = TokenPolicy(), userID: Int = 1001, at now: Timestamp = Samples.now
+        scope: String? = nil, policy: TokenPolicy = TokenPolicy(), userID: Int = 1001, at now: SandboxTime = Samples.now
     ) throws -> IssuedTokens {
         let code = code(scope.map { ["scope": $0] } ?? [:], policy: policy, userID: userID, at: now)
         return try token(Samples.exchange(code: code), policy: policy, at: now).get()

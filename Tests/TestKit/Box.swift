@@ -27,7 +27,7 @@ package func onLoop<R: Sendable>(
     try await Task(executorPreference: loop) { try await body() }.value
 }
 
-/// Suspends until `condition` holds; the test's own time limit ends a wait in vain.
+/// Suspends until `condition` holds, or the test's own time limit cancels a wait in vain.
 package func until(_ condition: () async throws -> Bool) async rethrows {
-    while try await !condition() { await Task.yield() }
+    while try await !condition(), !Task.isCancelled { await Task.yield() }
 }

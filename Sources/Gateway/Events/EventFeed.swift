@@ -84,13 +84,14 @@ package final class EventFeed: Sendable {
     package func keysWithStreams() async -> Set<KeyID> {
         var keys: Set<KeyID> = []
         for hub in hubs {
-            keys.formUnion(
-                await withTaskExecutorPreference(hub.loop) { await Self.keys(of: hub) })
+            let own = await withTaskExecutorPreference(hub.loop) {
+                await hub.loop.enter()
+                return hub.keys
+            }
+            keys.formUnion(own)
         }
         return keys
     }
-
-    private static func keys(of hub: LoopHub) async -> Set<KeyID> { hub.keys }
 
     // MARK: Events
 

@@ -70,6 +70,7 @@ final class LoopHub: @unchecked Sendable {
 
     /// The keys that have streams on this loop.
     var keys: Set<KeyID> {
-        Set(tenants.values.flatMap(\.readers).map(\.request.key))
+        loop.preconditionOnLoop()
+        return Set(tenants.values.flatMap(\.readers).map(\.request.key))
     }
 }

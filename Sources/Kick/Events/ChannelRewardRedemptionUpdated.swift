@@ -1,3 +1,5 @@
+package import Model
+
 /// `channel.reward.redemption.updated`: a viewer redeemed a reward, or its state changed. The same id comes once per
 /// state.
 package struct ChannelRewardRedemptionUpdated: EventPayload {
@@ -8,7 +10,7 @@ package struct ChannelRewardRedemptionUpdated: EventPayload {
     /// What the viewer typed; nil when nothing.
     package let userInput: String?
     package let status: Status
-    package let redeemedAt: KickTime?
+    package let redeemedAt: Timestamp?
     package let reward: Reward
     package let redeemer: EventUser
     package let broadcaster: EventUser

@@ -1,3 +1,5 @@
+package import Model
+
 /// `channel.subscription.gifts`: somebody, perhaps anonymous, gave subscriptions away. Sent even if the payment fails
 /// later.
 package struct ChannelSubscriptionGifts: EventPayload {
@@ -6,8 +8,8 @@ package struct ChannelSubscriptionGifts: EventPayload {
     package let broadcaster: EventUser
     package let gifter: EventUser
     package let giftees: [EventUser]
-    package let createdAt: KickTime?
-    package let expiresAt: KickTime?
+    package let createdAt: Timestamp?
+    package let expiresAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case broadcaster, gifter, giftees

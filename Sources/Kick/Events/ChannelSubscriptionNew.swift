@@ -1,3 +1,5 @@
+package import Model
+
 /// `channel.subscription.new`: somebody subscribed to the channel.
 package struct ChannelSubscriptionNew: EventPayload {
     package static let type = EventType.channelSubscriptionNew
@@ -6,8 +8,8 @@ package struct ChannelSubscriptionNew: EventPayload {
     package let subscriber: EventUser
     /// Presumably months.
     package let duration: Int?
-    package let createdAt: KickTime?
-    package let expiresAt: KickTime?
+    package let createdAt: Timestamp?
+    package let expiresAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case broadcaster, subscriber, duration

@@ -1,3 +1,5 @@
+package import Model
+
 /// `channel.subscription.renewal`: a subscription went on for another period. The viewer's message is not in it.
 package struct ChannelSubscriptionRenewal: EventPayload {
     package static let type = EventType.channelSubscriptionRenewal
@@ -6,8 +8,8 @@ package struct ChannelSubscriptionRenewal: EventPayload {
     package let subscriber: EventUser
     /// Presumably months.
     package let duration: Int?
-    package let createdAt: KickTime?
-    package let expiresAt: KickTime?
+    package let createdAt: Timestamp?
+    package let expiresAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case broadcaster, subscriber, duration

@@ -1,3 +1,5 @@
+package import Model
+
 /// `chat.message.sent`: somebody wrote in a channel's chat.
 package struct ChatMessageSent: EventPayload {
     package static let type = EventType.chatMessageSent
@@ -13,7 +15,7 @@ package struct ChatMessageSent: EventPayload {
     /// The message that this one answers.
     package let repliesTo: Reply?
     /// Nil in deliveries before 2025-07-22.
-    package let createdAt: KickTime?
+    package let createdAt: Timestamp?
 
     package var naturalKey: String? { messageID }
 

@@ -1,3 +1,5 @@
+package import Model
+
 /// `kicks.gifted`: a viewer gave KICKs.
 package struct KicksGifted: EventPayload {
     package static let type = EventType.kicksGifted
@@ -5,7 +7,7 @@ package struct KicksGifted: EventPayload {
     package let broadcaster: EventUser
     package let sender: EventUser
     package let gift: Gift
-    package let createdAt: KickTime?
+    package let createdAt: Timestamp?
 
     enum CodingKeys: String, CodingKey {
         case broadcaster, sender, gift

@@ -1,3 +1,5 @@
+package import Model
+
 /// `livestream.status.updated`: the channel went live or stopped.
 package struct LivestreamStatusUpdated: EventPayload {
     package static let type = EventType.livestreamStatusUpdated
@@ -5,9 +7,9 @@ package struct LivestreamStatusUpdated: EventPayload {
     package let broadcaster: EventUser
     package let isLive: Bool
     package let title: String?
-    package let startedAt: KickTime?
+    package let startedAt: Timestamp?
     /// Nil while live.
-    package let endedAt: KickTime?
+    package let endedAt: Timestamp?
 
     /// Start and state: Kick sends no stream id.
     package var naturalKey: String? { startedAt.map { "\($0) \(isLive ? "live" : "ended")" } }

@@ -1,3 +1,5 @@
+package import Model
+
 /// `moderation.banned`: somebody was banned or timed out. There is no event for the end of a ban.
 package struct ModerationBanned: EventPayload {
     package static let type = EventType.moderationBanned
@@ -16,9 +18,9 @@ package struct ModerationBanned: EventPayload {
     /// Why, and for how long.
     package struct Metadata: Decodable, Sendable {
         package let reason: String?
-        package let createdAt: KickTime?
+        package let createdAt: Timestamp?
         /// Nil: for ever.
-        package let expiresAt: KickTime?
+        package let expiresAt: Timestamp?
 
         enum CodingKeys: String, CodingKey {
             case reason

@@ -6,7 +6,7 @@ package struct DeliveryRecord: Sendable {
     package let subscriptionID: String
     package let eventType: String
     package let broadcasterID: Int
-    package let firstTryAt: Timestamp
+    package let firstTryAt: SandboxTime
     package let attempts: Int
     /// Of the last answer; nil when there was none.
     package let status: Int?

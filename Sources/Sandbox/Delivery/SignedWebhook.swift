@@ -13,7 +13,7 @@ package struct SignedWebhook: Sendable {
 
     /// Signs `message-id "." timestamp "." body`. `timestamp` has whole seconds, as Kick's.
     package init(
-        messageID: String? = nil, subscriptionID: String, eventType: String, body: [UInt8], at now: Timestamp,
+        messageID: String? = nil, subscriptionID: String, eventType: String, body: [UInt8], at now: SandboxTime,
         key: PrivateKey
     ) {
         let id = messageID ?? ULID.make().description

@@ -56,7 +56,7 @@ package final class WebhookSender: Sendable {
     ///   - attempts: tries in all; nil takes the policy's.
     ///   - deadline: when the last try has to be over.
     package func deliver(_ job: Job, attempts: Int? = nil, until deadline: Deadline = .never) async -> DeliveryRecord {
-        let firstTryAt = Timestamp.now()
+        let firstTryAt = SandboxTime.now()
         let maximum = attempts ?? policy.attempts
         var attempt = 1
         var outcome = await tryOnce(job, until: deadline)

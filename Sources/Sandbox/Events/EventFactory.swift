@@ -31,7 +31,7 @@ package enum EventFactory {
 
     /// A body of that variant, as compact JSON in Kick's order of fields.
     package static func body(
-        _ variant: Variant, broadcaster: SandboxUser, at now: Timestamp,
+        _ variant: Variant, broadcaster: SandboxUser, at now: SandboxTime,
         using random: inout some RandomNumberGenerator
     ) -> JSON {
         let viewer = Viewer.all.randomElement(using: &random)!
@@ -54,7 +54,7 @@ package enum EventFactory {
     // MARK: Chat
 
     private static func chat(
-        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: Timestamp,
+        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: SandboxTime,
         _ random: inout some RandomNumberGenerator
     ) -> JSON {
         let line = ChatLines.plain.randomElement(using: &random)!
@@ -91,7 +91,7 @@ package enum EventFactory {
     private static let month = 31 * 86400
 
     private static func subscription(
-        _ broadcaster: SandboxUser, _ viewer: Viewer, months: Int, _ now: Timestamp
+        _ broadcaster: SandboxUser, _ viewer: Viewer, months: Int, _ now: SandboxTime
     ) -> JSON {
         [
             "broadcaster": broadcaster.eventUser, "subscriber": viewer.user(), "duration": .integer(months),
@@ -100,7 +100,7 @@ package enum EventFactory {
     }
 
     private static func gifts(
-        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: Timestamp,
+        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: SandboxTime,
         _ random: inout some RandomNumberGenerator
     ) -> JSON {
         let count = [1, 1, 1, 5, 10].randomElement(using: &random)!
@@ -114,7 +114,7 @@ package enum EventFactory {
     }
 
     private static func kicks(
-        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: Timestamp,
+        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: SandboxTime,
         _ random: inout some RandomNumberGenerator
     ) -> JSON {
         let isLarge = variant == "level_up"
@@ -134,7 +134,7 @@ package enum EventFactory {
     // MARK: Rewards
 
     private static func redemption(
-        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: Timestamp,
+        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: SandboxTime,
         _ random: inout some RandomNumberGenerator
     ) -> JSON {
         let (title, cost, description, input) = [
@@ -154,7 +154,7 @@ package enum EventFactory {
 
     // MARK: Stream and moderation
 
-    private static func status(isLive: Bool, _ broadcaster: SandboxUser, _ now: Timestamp) -> JSON {
+    private static func status(isLive: Bool, _ broadcaster: SandboxUser, _ now: SandboxTime) -> JSON {
         let startedAt = broadcaster.channel.liveSince ?? (isLive ? now : now + -3600)
         return [
             "broadcaster": broadcaster.eventUser, "is_live": .bool(isLive),
@@ -178,7 +178,7 @@ package enum EventFactory {
     }
 
     private static func ban(
-        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: Timestamp,
+        _ variant: String, _ broadcaster: SandboxUser, _ viewer: Viewer, _ now: SandboxTime,
         _ random: inout some RandomNumberGenerator
     ) -> JSON {
         let others = Viewer.all.filter { $0.id != viewer.id }

@@ -43,7 +43,7 @@ struct APIRoutes: Sendable {
         _ request: Request, _ body: (SandboxState.Bearer) throws -> APIAnswer
     ) async throws -> Response {
         try await core.answer(.api, path: request.path) {
-            let now = Timestamp.now()
+            let now = SandboxTime.now()
             guard let token = request.bearerToken, let bearer = core.keeper.read({ $0.bearer(of: token, at: now) })
             else { return Response(.unauthorized) }
             return Response(try body(bearer))

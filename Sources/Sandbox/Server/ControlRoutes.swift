@@ -182,7 +182,7 @@ extension RegisteredApp {
 
 extension SandboxState {
     /// Users with the state of their grants: numbers only, never a token.
-    fileprivate func usersJSON(at now: Timestamp) -> [JSON] {
+    fileprivate func usersJSON(at now: SandboxTime) -> [JSON] {
         users.values.sorted { $0.id < $1.id }.map { user in
             let grants = grants.filter { $0.value.userID == user.id }.sorted { $0.key < $1.key }
             return [

@@ -71,7 +71,7 @@ final class SandboxCore: Sendable {
     /// A body of that variant of now. A stream that starts or ends does so in the channel as well. Nil when there is no
     /// such broadcaster.
     func makeBody(_ variant: EventFactory.Variant, broadcasterID: Int) throws -> JSON? {
-        let now = Timestamp.now()
+        let now = SandboxTime.now()
         var random = SystemRandomNumberGenerator()
         guard var broadcaster = keeper.read({ $0.users[broadcasterID] }) else { return nil }
         if variant.type == .livestreamStatusUpdated {

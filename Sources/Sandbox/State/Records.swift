@@ -56,7 +56,7 @@ package struct SandboxChannel: Codable, Hashable, Sendable {
     package var language = "en"
     package var isMature = false
     /// Nil while offline.
-    package var liveSince: Timestamp?
+    package var liveSince: SandboxTime?
     package var viewerCount = 0
     package var subscriberCount = 42
 
@@ -101,7 +101,7 @@ package struct EventSubscription: Codable, Hashable, Sendable {
     package let broadcasterID: Int
     package let event: String
     package let version: Int
-    package let createdAt: Timestamp
+    package let createdAt: SandboxTime
 }
 
 /// An authorization code that waits for its exchange. The code itself is not kept, only its hash.
@@ -111,7 +111,7 @@ struct AuthorizationCode: Codable, Sendable {
     let redirectURI: String
     let scopes: [String]
     let codeChallenge: String
-    let expiresAt: Timestamp
+    let expiresAt: SandboxTime
 }
 
 /// One consent of a user to an app, and everything that was issued under it.
@@ -119,7 +119,7 @@ struct Grant: Codable, Sendable {
     let clientID: String
     let userID: Int
     let scopes: [String]
-    let consentAt: Timestamp
+    let consentAt: SandboxTime
     /// The number of the newest refresh token: 1 for the first.
     var generation = 1
     /// How often a refresh succeeded, and how often one was refused.
@@ -130,9 +130,9 @@ struct Grant: Codable, Sendable {
 struct RefreshToken: Codable, Sendable {
     let grantID: String
     let generation: Int
-    let issuedAt: Timestamp
+    let issuedAt: SandboxTime
     /// When it was used first; nil while it is unused.
-    var usedAt: Timestamp?
+    var usedAt: SandboxTime?
 }
 
 /// An access token: of a grant (user token) or of an app alone.
@@ -141,5 +141,5 @@ struct AccessToken: Codable, Sendable {
     /// Nil for an app token.
     let grantID: String?
     let generation: Int
-    let expiresAt: Timestamp
+    let expiresAt: SandboxTime
 }

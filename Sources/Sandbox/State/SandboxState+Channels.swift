@@ -52,7 +52,7 @@ extension SandboxState {
                 "custom_tags": .array(channel.customTags.map { .string($0) }),
                 "is_live": .bool(channel.liveSince != nil), "is_mature": .bool(channel.isMature),
                 "key": .string(showsKey ? "sk_sandbox_\(user.id)" : ""), "language": .string(channel.language),
-                "start_time": .string(channel.liveSince?.text ?? Timestamp.unsetText),
+                "start_time": .string(channel.liveSince?.text ?? SandboxTime.unsetText),
                 "thumbnail": .string(Self.thumbnail(of: user)),
                 "url": .string(showsKey ? "rtmps://ingest.example.com:443/app" : ""),
                 "viewer_count": .integer(channel.viewerCount),
@@ -90,7 +90,7 @@ extension SandboxState {
     }
 
     /// Starts or ends a stream. Nil when there is no such user.
-    package mutating func setLive(_ isLive: Bool, userID: Int, viewers: Int = 0, at now: Timestamp) -> SandboxUser? {
+    package mutating func setLive(_ isLive: Bool, userID: Int, viewers: Int = 0, at now: SandboxTime) -> SandboxUser? {
         guard var user = users[userID] else { return nil }
         if isLive != (user.channel.liveSince != nil) { user.channel.liveSince = isLive ? now : nil }
         user.channel.viewerCount = isLive ? viewers : 0
@@ -120,7 +120,7 @@ extension SandboxState {
                         "has_mature_content": .bool(user.channel.isMature),
                         "language": .string(user.channel.language),
                         "profile_picture": .string(user.profilePicture), "slug": .string(user.slug),
-                        "started_at": .string(user.channel.liveSince?.text ?? Timestamp.unsetText),
+                        "started_at": .string(user.channel.liveSince?.text ?? SandboxTime.unsetText),
                         "stream_title": .string(user.channel.title), "thumbnail": .string(Self.thumbnail(of: user)),
                         "viewer_count": .integer(user.channel.viewerCount),
                     ]
@@ -160,7 +160,7 @@ extension SandboxState {
             "title": .string(user.channel.title), "thumbnail": .string(Self.thumbnail(of: user)),
             "viewer_count": .integer(user.channel.viewerCount), "language_code": .string(user.channel.language),
             "has_mature_content": .bool(user.channel.isMature),
-            "started_at": .string(user.channel.liveSince?.text ?? Timestamp.unsetText),
+            "started_at": .string(user.channel.liveSince?.text ?? SandboxTime.unsetText),
             "tags": .array(user.channel.customTags.map { .string($0) }),
             "broadcaster_user": [
                 "id": .integer(user.id), "username": .string(user.username),

@@ -55,7 +55,7 @@ extension SandboxState {
 
     /// The user allows: a fresh code, good once. Nil when there is no such user.
     package mutating func allow(
-        _ request: ConsentRequest, userID: Int, policy: TokenPolicy, at now: Timestamp
+        _ request: ConsentRequest, userID: Int, policy: TokenPolicy, at now: SandboxTime
     ) -> String? {
         guard users[userID] != nil else { return nil }
         codes = codes.filter { now < $0.value.expiresAt }
@@ -70,7 +70,7 @@ extension SandboxState {
 
     /// POST /oauth/token with the form's fields (FACTS §1.4).
     package mutating func token(
-        parameter: (String) -> String?, policy: TokenPolicy, at now: Timestamp
+        parameter: (String) -> String?, policy: TokenPolicy, at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
         forgetExpired(policy: policy, at: now)
         guard let clientID = parameter("client_id"), let secret = parameter("client_secret") else {
@@ -102,7 +102,8 @@ extension SandboxState {
     }
 
     private mutating func exchange(
-        _ code: String, clientID: String, redirectURI: String, verifier: String, policy: TokenPolicy, at now: Timestamp
+        _ code: String, clientID: String, redirectURI: String, verifier: String, policy: TokenPolicy,
+        at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
         // Taken out before the checks: a code is spent by the first try, a wrong one included.
         guard let record = codes.removeValue(forKey: Self.hash(code)), now < record.expiresAt,
@@ -127,7 +128,7 @@ extension SandboxState {
     }
 
     private mutating func refresh(
-        _ token: String, clientID: String, policy: TokenPolicy, at now: Timestamp
+        _ token: String, clientID: String, policy: TokenPolicy, at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
         let hash = Self.hash(token)
         guard var record = refreshTokens[hash], var grant = grants[record.grantID], grant.clientID == clientID else {
@@ -158,7 +159,7 @@ extension SandboxState {
     }
 
     private mutating func issue(
-        _ grantID: String, generation: Int, policy: TokenPolicy, at now: Timestamp
+        _ grantID: String, generation: Int, policy: TokenPolicy, at now: SandboxTime
     ) -> IssuedTokens {
         let grant = grants[grantID]!
         let accessToken = SecretToken().reveal()
@@ -173,7 +174,7 @@ extension SandboxState {
             scopes: grant.scopes)
     }
 
-    private func isTooOld(_ token: RefreshToken, _ grant: Grant, _ policy: TokenPolicy, at now: Timestamp) -> Bool {
+    private func isTooOld(_ token: RefreshToken, _ grant: Grant, _ policy: TokenPolicy, at now: SandboxTime) -> Bool {
         let start = policy.refreshAgeCountsFromConsent ? grant.consentAt : token.issuedAt
         return start + policy.refreshTokenSeconds <= now
     }
@@ -192,7 +193,7 @@ extension SandboxState {
 
     // MARK: Keeping it small
 
-    private mutating func forgetExpired(policy: TokenPolicy, at now: Timestamp) {
+    private mutating func forgetExpired(policy: TokenPolicy, at now: SandboxTime) {
         accessTokens = accessTokens.filter { now < $0.value.expiresAt }
         codes = codes.filter { now < $0.value.expiresAt }
         // A grant whose every refresh token is too old stays until a month later, so that the control API can show it.

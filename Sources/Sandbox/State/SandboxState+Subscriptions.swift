@@ -40,7 +40,7 @@ extension SandboxState {
     /// POST /public/v1/events/subscriptions (FACTS §3.1, §3.2): 200, with an error in the entry of each event that was
     /// not understood.
     package mutating func subscribe(
-        _ body: JSON?, for bearer: Bearer, policy: SubscriptionPolicy, at now: Timestamp
+        _ body: JSON?, for bearer: Bearer, policy: SubscriptionPolicy, at now: SandboxTime
     ) -> APIAnswer {
         guard bearer.has("events:subscribe") else { return .forbidden }
         guard let body, body["method"]?.stringValue == "webhook", let events = body["events"]?.arrayValue,
@@ -84,7 +84,7 @@ extension SandboxState {
 
     private mutating func subscribe(
         _ name: String, _ version: Int, _ broadcasterID: Int, clientID: String, policy: SubscriptionPolicy,
-        at now: Timestamp
+        at now: SandboxTime
     ) -> SubscribeResult {
         let type = EventType(rawValue: name)
         guard let entry = EventCatalog.entry(for: type), entry.version == version else { return .unknown }

@@ -58,7 +58,7 @@ package struct SandboxState: Codable, Sendable {
         /// Nil for an app token.
         package let userID: Int?
         package let scopes: [String]
-        package let expiresAt: Timestamp
+        package let expiresAt: SandboxTime
 
         package var isApp: Bool { userID == nil }
 
@@ -67,7 +67,7 @@ package struct SandboxState: Codable, Sendable {
     }
 
     /// Who presents `token`; nil when it is unknown, expired or revoked.
-    package func bearer(of token: String, at now: Timestamp) -> Bearer? {
+    package func bearer(of token: String, at now: SandboxTime) -> Bearer? {
         guard let record = accessTokens[Self.hash(token)], now < record.expiresAt else { return nil }
         guard let grantID = record.grantID else {
             return Bearer(clientID: record.clientID, userID: nil, scopes: [], expiresAt: record.expiresAt)

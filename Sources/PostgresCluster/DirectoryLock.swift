@@ -31,6 +31,9 @@ final class DirectoryLock: Sendable {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
             ftruncate(descriptor, 0)
+            // A process that is being started just now holds a copy of the descriptor until its exec, and the lock is
+            // the copy's too: closing ours would not give it back.
+            flock(descriptor, LOCK_UN)
             close(descriptor)
             descriptor = -1
         }

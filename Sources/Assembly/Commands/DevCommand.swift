@@ -40,7 +40,7 @@ enum DevCommand {
                 "--listen", sandboxListen, "--state", "\(directory)/sandbox.json",
                 "--redirect-uri", "http://localhost:\(port)/auth/kick/callback",
                 "--webhook-url", "http://127.0.0.1:\(port)/webhooks/kick", "--demo", rate,
-            ], directory: directory)
+            ])
         defer { sandbox.stop() }
         let kick = "http://\(sandboxAddress)"
 

@@ -19,11 +19,11 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     /// What Kick writes for "not set": `0001-01-01T00:00:00Z` (FACTS §2.1).
     package static let unset = Timestamp(seconds: -62_135_596_800)
 
-    /// The present moment.
+    /// The present moment, to the microsecond: what is stored and read again is the same.
     package static func now() -> Timestamp {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(time.tv_nsec))
+        return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(time.tv_nsec / 1000 * 1000))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z, rounded down: what PostgreSQL can keep.

@@ -54,6 +54,10 @@ struct EndToEndTests {
             #expect(Set(streamedIDs) == Set(acknowledgedIDs))
             #expect(streamedIDs.count == 500)
             #expect(streamed.map(\.id) == log.compactMap { $0["cursor"] as? String })
+            // Live or from the log, an event is the same to the last byte.
+            let pages = try await deployment.send(.get, "/v1/events?limit=500", key: tenant.key)
+            let text = String(decoding: pages?.body ?? [], as: UTF8.self)
+            #expect(streamed.allSatisfy { text.contains($0.data) })
             let sequences = streamed.compactMap { $0.id.split(separator: ".").last.flatMap { Int($0) } }
             #expect(sequences == Array(1...500))
             #expect(reader.connections.value >= 2)

@@ -53,7 +53,7 @@ package final class WebhookIngest: Sendable {
         let event = IncomingEvent(
             app: app, messageID: webhook.messageID, type: webhook.type.rawValue, version: webhook.version,
             broadcasterUserID: broadcaster, subscriptionID: webhook.subscriptionID,
-            sentAt: webhook.sentAt, receivedAt: .now(), body: webhook.body)
+            sentAt: Timestamp(microseconds: webhook.sentAt.microseconds), receivedAt: .now(), body: webhook.body)
         guard let loop = Loop.current else { preconditionFailure("ingest needs a loop") }
         let result = await withCheckedContinuation { continuation in
             let (isFull, mustStart) = state.withLock { state in

@@ -57,7 +57,7 @@ check: lint test release
 	.ci/linkage .build-release/release/kick-gateway
 
 bench: deps release
-	.build-release/release/kick-bench
+	.build-release/release/kick-bench $(ARGS)
 
 clean:
 	rm -rf .build .build-*

@@ -1,10 +1,11 @@
-import Gateway
 import Model
 import Net
 import Postgres
 import Store
 import TestKit
 import Testing
+
+@testable import Gateway
 
 /// A sink that notes what it was sent; drained at once unless told otherwise. Loop-bound, like the real one.
 private final class TestSink: EventSink, Sendable {
@@ -87,6 +88,32 @@ struct EventFeedTests {
                 }
                 #expect(sink.sent.value == (first...600).map(String.init))
             }
+        }
+    }
+
+    @Test("P11 a live reader that is handed an event with a hole before it reads the log, and skips nothing")
+    func hole() async throws {
+        try await Self.withTenant { fixture, tenant, epoch in
+            let feed = Self.feed(fixture)
+            let sink = try await Self.open(
+                feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: 0), on: fixture.loops.loops[0])
+            // One event arrives, so that the reader is known to be live.
+            try await Self.append(0..<1, to: fixture, tenant)
+            await until {
+                await feed.compareWithLog()
+                return sink.sent.value == ["1"]
+            }
+            // A reader of a second process, which hears of nothing but the last of these.
+            let other = Self.feed(fixture)
+            let otherSink = try await Self.open(other, tenant: tenant, on: fixture.loops.loops[1])
+            try await Self.append(1..<4, to: fixture, tenant)
+            try await Self.append(4..<5, to: fixture, tenant)
+            let last = try await fixture.log.read(after: 4, limit: 1, in: tenant.id)
+            other.didAppend(last, in: tenant.id)
+            feed.didAppend(last, in: tenant.id)
+            await until { otherSink.sent.value.count >= 4 && sink.sent.value.count >= 5 }
+            #expect(otherSink.sent.value == ["2", "3", "4", "5"])
+            #expect(sink.sent.value == ["1", "2", "3", "4", "5"])
         }
     }
 

@@ -47,8 +47,10 @@ package struct AppendResult: Sendable {
 
 /// The tenants' logs of events: numbered without gaps, in commit order (P10).
 package struct EventLog: Sendable {
-    /// PostgreSQL channel on which an append announces `<tenant> <seq>`. A hint: see ``lastSequences(of:)``.
+    /// PostgreSQL channel on which an append announces `<tenant> <seq> <replica>`. A hint: see ``lastSequences(of:)``.
     package static let channel = "kick_gateway_events"
+    /// This process in its announcements, which it need not listen to itself.
+    package static let replica = String(UInt64.random(in: .min ... .max), radix: 36)
 
     private let database: Database
 
@@ -134,7 +136,7 @@ package struct EventLog: Sendable {
                 UPDATE event_logs SET last_seq = ends.seq
                 FROM (SELECT tenant_id, max(seq) AS seq FROM numbered GROUP BY tenant_id) AS ends
                 WHERE event_logs.tenant_id = ends.tenant_id
-                RETURNING pg_notify(\(Self.channel), event_logs.tenant_id || ' ' || event_logs.last_seq)
+                RETURNING pg_notify(\(Self.channel), event_logs.tenant_id || ' ' || event_logs.last_seq || ' ' || \(Self.replica))
             )
             SELECT wanted.tenant_id, wanted.position, numbered.epoch, numbered.seq,
                 (SELECT count(*) FROM advanced) AS announced

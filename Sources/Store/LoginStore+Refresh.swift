@@ -8,8 +8,9 @@ package struct RefreshLease: Sendable {
     package let login: LoginID
     package let tenant: TenantID
     package let app: AppID
-    /// Must stand in the row unchanged for the result to be stored (P3).
+    /// Number of this attempt. A failure is recorded only under the newest attempt's (P3).
     package let fence: Int64
+    /// Number of the pair that is refreshed. It must stand in the row unchanged for any result to be stored (P3).
     package let generation: Int64
     package let refreshToken: Secret<String>
     /// The refresh token before that, until the present pair has worked once (P4).
@@ -19,9 +20,16 @@ package struct RefreshLease: Sendable {
 
 /// Leases, attempts and their outcomes. Times are the database's: the clocks of replicas may differ.
 extension LoginStore {
+    private static let report = Log("tokens")
+
     /// Claims logins that are due, at most `limit`, each for a while. The claim is committed before this returns: it is
     /// the record that a refresh may be under way (P4). Works across tenants: the schedule is the deployment's.
-    package func claimDueRefreshes(limit: Int, lease duration: Duration) async throws -> [RefreshLease] {
+    ///
+    /// - Parameter excluding: logins that this process is refreshing: while the database was away a lease may have run out
+    ///   under a result that is still to be stored.
+    package func claimDueRefreshes(
+        limit: Int, lease duration: Duration, excluding: [LoginID] = []
+    ) async throws -> [RefreshLease] {
         let rows = try await database.query(
             """
             UPDATE logins SET refresh_fence = refresh_fence + 1, refresh_lease_until = now() + \(duration),
@@ -30,13 +38,24 @@ extension LoginStore {
                 SELECT id FROM logins
                 WHERE state = 'connected' AND refresh_due_at <= now()
                     AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
+                    AND id <> ALL (\(excluding.map(\.text)))
                 ORDER BY refresh_due_at
                 LIMIT \(Int64(limit))
                 FOR UPDATE SKIP LOCKED)
             RETURNING id, tenant_id, app_id, refresh_fence, generation, refresh_token_sealed,
                 previous_refresh_token_sealed, refresh_failures
             """)
-        return try rows.map(lease)
+        // A token that does not open (a key is missing) must not hold up the others.
+        return try rows.compactMap { row in
+            do {
+                return try lease(row)
+            } catch let error as CryptoError {
+                Self.report.error(
+                    "a login's tokens do not open",
+                    ["login": .string(try row["id", as: String.self]), "error": .string("\(error)")])
+                return nil
+            }
+        }
     }
 
     /// Time until the next login is due, zero when one is; nil when there is none.
@@ -51,9 +70,11 @@ extension LoginStore {
         return .microseconds(max(0, microseconds))
     }
 
-    /// Stores a rotated pair and ends the lease. False when the fence has moved on: nothing was stored.
+    /// Stores a rotated pair and ends the lease. False when the row holds another pair than the one that was refreshed:
+    /// nothing was stored.
     ///
-    /// The old refresh token stays beside the new one.
+    /// The pair decides, not the fence: a holder whose lease has run out, because the database was away, may have the
+    /// only pair that Kick still takes. The old refresh token stays beside the new one.
     package func store(
         _ tokens: TokenPair, refreshAfter: Duration, for lease: RefreshLease
     ) async throws(DatabaseError) -> Bool {
@@ -66,7 +87,8 @@ extension LoginStore {
                 refresh_issued_at = now(), refreshed_at = now(), refresh_due_at = now() + \(refreshAfter),
                 generation = generation + 1, scopes = coalesce(\(tokens.scopes), scopes), refresh_lease_until = NULL,
                 refresh_attempt_started_at = NULL, refresh_failures = 0, last_error = NULL
-            WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
+            WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND generation = \(lease.generation)
+                AND state <> 'disconnected'
             """)
         return count == 1
     }
@@ -81,6 +103,7 @@ extension LoginStore {
                 refresh_due_at = now() + \(retryAfter), refresh_failures = refresh_failures + 1,
                 last_error = \(error)
             WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
+                AND generation = \(lease.generation)
             """)
     }
 
@@ -91,6 +114,7 @@ extension LoginStore {
             UPDATE logins SET state = 'reconnect_required', refresh_lease_until = NULL,
                 refresh_attempt_started_at = NULL, refresh_due_at = NULL, last_error = \(error)
             WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
+                AND generation = \(lease.generation)
             """)
         return count == 1
     }

@@ -46,7 +46,8 @@ package struct LoginStore: Sendable {
     /// Stores what a consent gave, and uses up the link, in one transaction.
     ///
     /// An account that this tenant has had already keeps its login id, whatever became of it. A refresh that is under
-    /// way loses its lease: its tokens belong to the grant that this one replaces.
+    /// way loses its lease: its tokens belong to the grant that this one replaces. Throws `forbidden` when the link has
+    /// been used meanwhile.
     ///
     /// - Parameters:
     ///   - id: the id for a login that is new.
@@ -56,6 +57,14 @@ package struct LoginStore: Sendable {
         link: ConnectLinkID, in tenant: TenantID
     ) async throws -> Login {
         try await database.transaction { transaction in
+            let used = try await transaction.execute(
+                """
+                UPDATE connect_links SET used_at = now()
+                WHERE tenant_id = \(tenant) AND id = \(link) AND used_at IS NULL
+                """)
+            guard used == 1 else {
+                throw GatewayError(.forbidden, "This link has been used already. Ask for a new one.")
+            }
             let known = try await transaction.query(
                 """
                 SELECT id FROM logins
@@ -87,7 +96,7 @@ package struct LoginStore: Sendable {
                 """)
             _ = try await transaction.execute(
                 """
-                UPDATE connect_links SET used_at = now(), login_id = \(kept)
+                UPDATE connect_links SET login_id = \(kept)
                 WHERE tenant_id = \(tenant) AND id = \(link)
                 """)
             guard let row = rows.first else { throw GatewayError(.internal, "the login was not stored") }

@@ -8,6 +8,7 @@ package struct TenantStore: Sendable {
     private let database: Database
     private let sealer: Sealer
     private let log: EventLog
+    private static let report = Log("apps")
 
     package init(database: Database, sealer: Sealer) {
         self.database = database
@@ -85,7 +86,17 @@ package struct TenantStore: Sendable {
     package func apps() async throws -> [SecretApp] {
         let rows = try await database.query(
             "SELECT id, name, client_id, client_secret_sealed, is_default, created_at FROM apps ORDER BY id")
-        return try rows.map(app)
+        // A secret that does not open (a key is missing) must not take the other apps with it.
+        return try rows.compactMap { row in
+            do {
+                return try app(row)
+            } catch let error as CryptoError {
+                Self.report.error(
+                    "an app's secret does not open",
+                    ["app": .string(try row["id", as: String.self]), "error": .string("\(error)")])
+                return nil
+            }
+        }
     }
 
     private func app(_ row: Row) throws -> SecretApp {

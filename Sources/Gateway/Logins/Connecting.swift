@@ -50,18 +50,23 @@ package struct Connecting: Sendable {
     package func createLink(
         scopes: [String]?, lifetime: Duration, in tenant: TenantID
     ) async throws -> (id: ConnectLinkID, url: HTTPURL, scopes: [String], expiresAt: Timestamp) {
-        var asked = scopes?.map(KickScope.init(rawValue:)) ?? Self.defaultScopes
-        if let unknown = asked.first(where: { !$0.isKnown }) {
-            throw GatewayError(.invalid, "Kick has no scope '\(unknown)'", field: "scopes")
-        }
-        if !asked.contains(.userRead) { asked.insert(.userRead, at: 0) }
+        let names = try Self.scopesToAsk(scopes)
         let token = SecretToken(prefix: "")
         let id = ConnectLinkID(unchecked: ConnectLinkID.prefix + ULID.make().description)
         let expiresAt = Timestamp.now() + lifetime
-        let names = asked.map(\.rawValue)
         try await store.createLink(id, tokenHash: token.hash, scopes: names, expiresAt: expiresAt, in: tenant)
         let url = publicURL.appending(path: "/auth/kick", query: ["link": token.reveal()])
         return (id, url, names, expiresAt)
+    }
+
+    /// Not in the function above: with it in there, Swift 6.3.1 crashes when it optimises (coroutine splitting).
+    private static func scopesToAsk(_ scopes: [String]?) throws(GatewayError) -> [String] {
+        let asked = scopes?.map(KickScope.init(rawValue:)) ?? defaultScopes
+        if let unknown = asked.first(where: { !$0.isKnown }) {
+            throw GatewayError(.invalid, "Kick has no scope '\(unknown)'", field: "scopes")
+        }
+        let names = asked.map(\.rawValue)
+        return asked.contains(.userRead) ? names : [KickScope.userRead.rawValue] + names
     }
 
     /// A browser opens a link. Looking does not use it up: chat programs fetch links to preview them.

@@ -12,7 +12,7 @@ import Telemetry
 /// its own, which no caller's hanging up can cut, and shutdown waits for it (P2).
 package final class TokenKeeper: Sendable {
     private struct State {
-        var running = 0
+        var running: Set<LoginID> = []
         var isStopping = false
     }
 
@@ -46,10 +46,13 @@ package final class TokenKeeper: Sendable {
 
     /// Starts what is due and there is room for; returns when to look again.
     func refreshDue() async -> Duration {
-        let room = state.withLock { $0.isStopping ? 0 : policy.concurrency - $0.running }
+        let (room, running) = state.withLock { state in
+            (state.isStopping ? 0 : policy.concurrency - state.running.count, Array(state.running))
+        }
         guard room > 0 else { return .milliseconds(50) }
         do {
-            let leases = try await store.claimDueRefreshes(limit: room, lease: policy.lease)
+            let leases = try await store.claimDueRefreshes(
+                limit: room, lease: policy.lease, excluding: running)
             for lease in leases { start(lease) }
             if leases.count == room { return .milliseconds(10) }
             let next = try await store.timeUntilNextRefresh() ?? Self.idlePause
@@ -71,13 +74,13 @@ package final class TokenKeeper: Sendable {
     }
 
     /// Refreshes under way in this process.
-    var runningCount: Int { state.withLock { $0.running } }
+    var runningCount: Int { state.withLock { $0.running.count } }
 
     private func start(_ lease: RefreshLease) {
-        state.withLock { $0.running += 1 }
+        _ = state.withLock { $0.running.insert(lease.login) }
         loops.next().spawn { [self] in
             await refresh(lease)
-            state.withLock { $0.running -= 1 }
+            _ = state.withLock { $0.running.remove(lease.login) }
         }
     }
 

@@ -27,6 +27,7 @@ package enum Program {
     /// libdispatch, which parks it with all signals unblocked: the first SIGTERM would end the process.
     package static func main(_ arguments: [String]) -> Never {
         SignalWatcher.block()
+        raiseDescriptorLimit()
         Task { exit(await run(arguments)) }
         while true { pause() }
     }
@@ -49,6 +50,14 @@ package enum Program {
         } catch {
             return complain("kick-gateway: \(error)\n", code: 1)
         }
+    }
+
+    /// Every stream is a descriptor, and the usual soft limit is 1024: takes what the hard limit allows.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     @discardableResult

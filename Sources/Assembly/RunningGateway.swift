@@ -175,7 +175,9 @@ extension RunningGateway {
                 return
             }
             let parts = notification.payload.split(separator: " ")
-            guard parts.count == 2, let tenant = TenantID(String(parts[0])), let last = Int64(parts[1]) else { return }
+            guard parts.count == 3, parts[2] != EventLog.replica, let tenant = TenantID(String(parts[0])),
+                let last = Int64(parts[1])
+            else { return }
             feed.didCommit(upTo: last, in: tenant)
         } onConnect: {
             // What was announced while nobody listened is found by looking.

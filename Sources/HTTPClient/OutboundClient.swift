@@ -103,6 +103,9 @@ package final class OutboundClient: Sendable {
             return await body(pools[loop.index])
         }
         let pools = pools[loops.next().index]
-        return await withTaskExecutorPreference(pools.loop) { await body(pools) }
+        return await withTaskExecutorPreference(pools.loop) {
+            await pools.loop.enter()
+            return await body(pools)
+        }
     }
 }

@@ -94,8 +94,10 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
 
     /// Puts the calling task, which prefers this loop, on its thread. The preference alone says where the task goes on
     /// after its next suspension; without one it would run on where it is.
-    @concurrent
-    package func enter() async {}
+    package func enter() async {
+        if isCurrent { return }
+        await withCheckedContinuation { continuation in execute { continuation.resume() } }
+    }
 
     private func add(_ work: Work) {
         if isCurrent {

@@ -52,8 +52,6 @@ final class ConnectionPool: @unchecked Sendable {
 
     /// A sign of life that takes longer is none.
     private static let probeTimeout = Duration.seconds(2)
-    /// A connection that was used within this time is lent without a look at its socket.
-    private static let freshness = Duration.milliseconds(100)
 
     init(loop: Loop, options: ConnectionOptions, limits: PoolLimits) {
         self.loop = loop
@@ -116,7 +114,7 @@ final class ConnectionPool: @unchecked Sendable {
     /// The lease of a connection that has lain idle, unless the server closed it meanwhile.
     private func checked(_ id: PoolStateMachine.ConnectionID) -> Lease? {
         guard let connection = connections[id] else { preconditionFailure("the pool lent what it does not have") }
-        if connection.lastUse + Self.freshness > .now() || !connection.hasHungUp {
+        if !connection.hasHungUp {
             return Lease(id: id, connection: connection)
         }
         perform(machine.release(id, .lost, now: .now()))

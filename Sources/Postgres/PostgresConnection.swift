@@ -10,8 +10,6 @@ final class PostgresConnection: @unchecked Sendable {
     /// Nil when closed.
     private(set) var libpq: LibPQ?
     var statements = StatementCache(capacity: PostgresConnection.statementCapacity)
-    /// When the connection was last used, for the pool.
-    var lastUse = Deadline.now()
 
     private let watcher: DescriptorWatcher
     /// Ends an operation from outside: its task was cancelled, or the connection is closed under it.
@@ -153,7 +151,6 @@ final class PostgresConnection: @unchecked Sendable {
             result = await Self.result { () async throws(DatabaseError) in try await body(libpq) }
         }
         isBusy = false
-        lastUse = .now()
         if case .failure(let error) = result {
             switch error.kind {
             case .server, .decoding: break

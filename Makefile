@@ -6,7 +6,7 @@ RELEASE := --scratch-path .build-release --configuration release
 SOURCES := Package.swift Sources Tests
 DEV_CONFIGURATION ?= release
 # What the build and the tests stand on. Root installs; others use sudo when they have it.
-PACKAGES := libssl-dev libpq-dev postgresql openssl ca-certificates binutils
+PACKAGES := libssl-dev libpq-dev postgresql openssl ca-certificates binutils curl
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: help deps build release run test check format lint bench clean
@@ -55,6 +55,7 @@ format:
 check: lint test release
 	@! grep -n '\.package(' Package.swift || { echo "Package.swift names a package"; exit 1; }
 	.ci/linkage .build-release/release/kick-gateway
+	.ci/smoke .build-release/release/kick-gateway
 
 bench: deps release
 	.build-release/release/kick-bench $(ARGS)

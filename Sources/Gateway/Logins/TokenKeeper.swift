@@ -151,7 +151,9 @@ package final class TokenKeeper: Sendable {
     }
 
     private func postpone(_ lease: RefreshLease, _ error: KickError) async throws {
-        let pause = policy.pause(afterFailures: lease.failures, asked: error.retryAfter)
+        let pause = policy.pause(
+            afterFailures: lease.failures, asked: error.retryAfter,
+            answerWasLost: error.kind == .unreachable(requestSent: true))
         Self.report.warning(
             "a refresh did not succeed and is tried again",
             ["login": .text(lease.login), "tenant": .text(lease.tenant), "error": .string("\(error)")])

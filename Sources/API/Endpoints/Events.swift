@@ -96,8 +96,10 @@ private final class StreamSink: EventSink {
     }
 
     func begin(_ request: StreamRequest, _ start: StreamStart, _ feed: EventFeed) {
-        // Sent at once, so that the client knows that it is connected.
-        sink.send(SharedBytes(Array("retry: \(Int.random(in: Self.retryMilliseconds))\n\n".utf8)))
+        // Sent at once, so that the client knows that it is connected, and has a cursor to come back with before the
+        // first event: a message without data sets the last id and is not dispatched (WHATWG HTML §9.2.6).
+        let retry = Int.random(in: Self.retryMilliseconds)
+        sink.send(SharedBytes(Array("retry: \(retry)\nid: \(start.cursor)\n\n".utf8)))
         sink.onClosed = { [self] _ in didClose() }
         sink.onDrained = { [weak self] in self?.resumeWaiters(true) }
         sink.onShutdown = { [weak self] in self?.sink.close() }

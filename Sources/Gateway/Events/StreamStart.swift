@@ -23,7 +23,8 @@ package struct StreamGap: Sendable, Equatable {
 /// Where a stream begins.
 package struct StreamStart: Sendable, Equatable {
     /// The position before the first event to send.
-    package let sequence: Int64
+    package let cursor: EventCursor
+    package var sequence: Int64 { cursor.sequence }
     package let gap: StreamGap?
 
     /// - Parameters:
@@ -31,22 +32,22 @@ package struct StreamStart: Sendable, Equatable {
     ///   - log: the log at this moment.
     package init(cursor: EventCursor?, log: EventLogPosition) {
         guard let cursor else {
-            sequence = log.last
+            self.cursor = EventCursor(epoch: log.epoch, sequence: log.last)
             gap = nil
             return
         }
         let oldest = EventCursor(epoch: log.epoch, sequence: log.first - 1)
         if cursor.epoch != log.epoch || cursor.sequence > log.last {
             // Positions of another life cannot be compared with this one's: continue with what comes next.
-            sequence = log.last
+            self.cursor = EventCursor(epoch: log.epoch, sequence: log.last)
             gap = StreamGap(
                 reason: cursor.epoch == log.epoch ? .ahead : .epochChanged, requested: cursor,
                 resumed: EventCursor(epoch: log.epoch, sequence: log.last), oldest: oldest)
         } else if cursor.sequence < log.first - 1 {
-            sequence = log.first - 1
+            self.cursor = oldest
             gap = StreamGap(reason: .expired, requested: cursor, resumed: oldest, oldest: oldest)
         } else {
-            sequence = cursor.sequence
+            self.cursor = cursor
             gap = nil
         }
     }

@@ -134,6 +134,7 @@ extension RunningGateway {
                 return
             } catch let error as DatabaseError where error.isUnavailable && !deadline.hasPassed {
                 report.warning("waiting for the database", ["error": .string(error.debugDescription)])
+                try await Task.sleep(for: .seconds(1))
             }
         }
     }

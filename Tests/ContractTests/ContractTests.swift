@@ -1,8 +1,9 @@
-import API
 import Foundation
 import HTTP
-import Kick
+import HTTPServer
 import Testing
+
+@testable import API
 
 /// `openapi/openapi.json` and the code say the same.
 @Suite("Contract")
@@ -79,5 +80,19 @@ struct ContractTests {
         }
         walk(Self.document)
         #expect(missing == [])
+    }
+}
+
+@Suite("Pages")
+struct PagesTests {
+    @Test(
+        "nothing that Kick says becomes markup, whatever it is joined with",
+        arguments: ["", "\u{0600}", "\u{200D}", "e\u{301}"])
+    func escaping(before: String) throws {
+        let response = Pages.message(title: "\(before)<b>", "\(before)<img src=x onerror=alert()>\"'&")
+        guard case .bytes(let bytes) = response.body else { throw CancellationError() }
+        let html = String(decoding: bytes, as: UTF8.self)
+        #expect(!html.utf8.contains("<img".utf8) && !html.utf8.contains("<b>".utf8))
+        #expect(html.utf8.contains("&lt;img".utf8))
     }
 }

@@ -39,10 +39,11 @@ enum Auth {
                 status: .badRequest)
         }
         let browser = Cookies(context.request.fields)[cookieName(context)]
-        let response = try await page(context) {
+        return try await page(context) {
             guard let code = query["code"] else {
                 try await context.services.connecting.refuse(state: state, browserToken: browser)
-                return Pages.message(
+                return try clearingCookie(
+                    context,
                     title: "Not connected",
                     query["error"] == "access_denied"
                         ? "You have not given access. You can open the link again at any time."
@@ -51,12 +52,19 @@ enum Auth {
             let login = try await context.services.connecting.complete(
                 state: state, code: code, browserToken: browser)
             report.info("connected", ["login": .text(login.id), "tenant": .text(login.tenantID)])
-            return Pages.message(
-                title: "Connected", "\(login.username) is connected. You can close this window.")
+            return try clearingCookie(
+                context, title: "Connected", "\(login.username) is connected. You can close this window.")
         }
-        var cleared = response
-        cleared.fields.append(.setCookie, try cookie("", maxAge: 0, context))
-        return cleared
+    }
+
+    /// The page at the end of a trip. Only here is the cookie taken back: a way back that was not begun in this browser
+    /// must not disturb a login that was.
+    private static func clearingCookie(
+        _ context: RequestContext, title: String, _ text: String, status: Status = .ok
+    ) throws -> Response {
+        var response = Pages.message(title: title, text, status: status)
+        response.fields.append(.setCookie, try cookie("", maxAge: 0, context))
+        return response
     }
 
     /// Runs `body`; what goes wrong becomes a page that a person understands.

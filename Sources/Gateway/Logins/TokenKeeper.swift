@@ -8,7 +8,7 @@ import Telemetry
 /// Keeps the tokens of every login alive.
 ///
 /// One refresh is: a lease in the login's row, committed before Kick is called (P3, P4); the call, with nothing locked
-/// and no connection held; the new pair stored under the lease's fence before anybody can use it (P1). It is a job of
+/// and no connection held; the new pair stored in place of the one it renews before anybody can use it (P1). It is a job of
 /// its own, which no caller's hanging up can cut, and shutdown waits for it (P2).
 package final class TokenKeeper: Sendable {
     private struct State {

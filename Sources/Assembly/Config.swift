@@ -13,7 +13,8 @@ struct Config {
     /// Nil: a private cluster in ``dataDirectory``.
     var databaseURL: String?
     var dataDirectory: String
-    var sealer: Sealer
+    /// Wrap the keys that seal stored secrets; the first one is used for new ones.
+    var masterKeys: [SealingKey]
     var adminKey: Secret<String>
     /// The default app; nil when apps come through the admin routes alone.
     var app: AppCredentials?
@@ -80,14 +81,14 @@ struct Config {
                 "GATEWAY_RESOURCES is not set and no directory with migrations/ was found: expected the path of one")
         }
         let app = readApp(&environment)
-        let sealer = readSealer(&environment)
-        guard environment.problems.isEmpty, let sealer, let resources else {
+        let masterKeys = readMasterKeys(&environment)
+        guard environment.problems.isEmpty, let masterKeys, let resources else {
             throw Problems(list: environment.problems)
         }
         Log.threshold.store(level.rawValue, ordering: .relaxed)
         return Config(
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
-            sealer: sealer, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
+            masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
             retention: retention, webhookMaximumAge: maximumAge, loopCount: loopCount, resources: resources)
     }
 
@@ -103,14 +104,14 @@ struct Config {
         return nil
     }
 
-    private static func readSealer(_ environment: inout Environment) -> Sealer? {
+    private static func readMasterKeys(_ environment: inout Environment) -> [SealingKey]? {
         let text = environment.required(
             "GATEWAY_ENCRYPTION_KEYS",
             "kid:base64 of 32 bytes, such as k1:$(openssl rand -base64 32); several separated by commas, the first writes"
         )
         guard !text.isEmpty else { return nil }
         do {
-            return try Sealer(parsing: text)
+            return try SealingKey.parseRing(text)
         } catch {
             environment.report("GATEWAY_ENCRYPTION_KEYS: \(error)")
             return nil

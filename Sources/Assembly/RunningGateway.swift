@@ -56,14 +56,16 @@ final class RunningGateway: Sendable {
         let database = Database(
             options: try ConnectionOptions(config.databaseURL ?? cluster?.connectionString ?? ""), loops: loops)
         try await migrate(database, config)
-        let tenants = TenantStore(database: database, sealer: config.sealer)
+        let vault = try Vault(database: database, masterKeys: config.masterKeys)
+        try await vault.load()
+        let tenants = TenantStore(database: database, vault: vault)
         let apps = AppDirectory(store: tenants)
         try await putDefaultApp(config, tenants)
         let client = OutboundClient(loops: loops, tls: try TLSContext())
         let kick = try kickAccess(config, apps: apps, client: client)
 
         let log = EventLog(database: database)
-        let logins = LoginStore(database: database, sealer: config.sealer)
+        let logins = LoginStore(database: database, vault: vault)
         let keys = KeyStore(database: database)
         let subscriptions = SubscriptionStore(database: database)
         let feed = EventFeed(
@@ -74,7 +76,7 @@ final class RunningGateway: Sendable {
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access), access: access,
             apps: apps,
             connecting: Connecting(
-                store: ConnectStore(database: database, sealer: config.sealer), logins: logins, kick: kick,
+                store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
             records: Records(logins: logins, subscriptions: subscriptions), feed: feed,
             verifier: verifier(config, kick: kick, loops: loops), ingest: WebhookIngest(log: log, feed: feed),

@@ -21,6 +21,9 @@ package struct SealingKey: Sendable {
         try SealingKey(id: id, bytes: RandomBytes.make(AES256GCM.keyByteCount))
     }
 
+    /// The key itself: to be wrapped under another one.
+    package func revealBytes() -> [UInt8] { bytes }
+
     /// `id:base64`, the form that `parseRing` reads. Secret: for writing a key file, not for logs.
     package func revealText() -> String { "\(id):\(Base64.encode(bytes))" }
 

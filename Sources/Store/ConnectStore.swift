@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 package import Model
 package import Postgres
 package import Telemetry
@@ -26,11 +26,11 @@ package struct ConnectStore: Sendable {
     }
 
     private let database: Database
-    private let sealer: Sealer
+    private let vault: Vault
 
-    package init(database: Database, sealer: Sealer) {
+    package init(database: Database, vault: Vault) {
         self.database = database
-        self.sealer = sealer
+        self.vault = vault
     }
 
     /// Stores a link that works until `expiresAt`.
@@ -63,7 +63,7 @@ package struct ConnectStore: Sendable {
     package func begin(
         stateHash: [UInt8], attempt: Attempt, expiresAt: Timestamp
     ) async throws(DatabaseError) {
-        let verifier = sealer.seal(
+        let verifier = vault.seal(
             attempt.verifier.reveal(), for: Self.verifierContext(attempt.tenant, stateHash: stateHash))
         _ = try await database.pipeline([
             """
@@ -89,7 +89,7 @@ package struct ConnectStore: Sendable {
             """)
         guard let row = rows.first, try row["is_fresh", as: Bool.self] else { return nil }
         let tenant = try row["tenant_id", as: TenantID.self]
-        let verifier = try sealer.openText(
+        let verifier = try await vault.open(
             try row["verifier_sealed", as: [UInt8].self], for: Self.verifierContext(tenant, stateHash: stateHash))
         return Attempt(
             tenant: tenant, app: try row["app_id", as: AppID.self],

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 package import Model
 package import Postgres
 package import Telemetry
@@ -23,11 +23,11 @@ package struct TokenPair: Sendable {
 /// Logins: who they are, and their tokens, sealed. Leases and attempts of the refresh are in `LoginStore+Refresh.swift`.
 package struct LoginStore: Sendable {
     let database: Database
-    let sealer: Sealer
+    let vault: Vault
 
-    package init(database: Database, sealer: Sealer) {
+    package init(database: Database, vault: Vault) {
         self.database = database
-        self.sealer = sealer
+        self.vault = vault
     }
 
     /// Who logged in.
@@ -71,8 +71,8 @@ package struct LoginStore: Sendable {
                 WHERE tenant_id = \(tenant) AND app_id = \(app) AND kick_user_id = \(account.kickUserID) FOR UPDATE
                 """)
             let kept = try known.first.map { try $0["id", as: LoginID.self] } ?? id
-            let access = sealer.seal(tokens.access.reveal(), for: Self.context(.access, kept, tenant))
-            let refresh = sealer.seal(tokens.refresh.reveal(), for: Self.context(.refresh, kept, tenant))
+            let access = vault.seal(tokens.access.reveal(), for: Self.context(.access, kept, tenant))
+            let refresh = vault.seal(tokens.refresh.reveal(), for: Self.context(.refresh, kept, tenant))
             let rows = try await transaction.query(
                 """
                 INSERT INTO logins (

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 package import Model
 package import Postgres
 package import Telemetry
@@ -6,13 +6,13 @@ package import Telemetry
 /// Tenants and the Kick applications they go through.
 package struct TenantStore: Sendable {
     private let database: Database
-    private let sealer: Sealer
+    private let vault: Vault
     private let log: EventLog
     private static let report = Log("apps")
 
-    package init(database: Database, sealer: Sealer) {
+    package init(database: Database, vault: Vault) {
         self.database = database
-        self.sealer = sealer
+        self.vault = vault
         log = EventLog(database: database)
     }
 
@@ -71,7 +71,7 @@ package struct TenantStore: Sendable {
                 _ = try await transaction.execute(
                     "UPDATE apps SET is_default = false WHERE is_default AND id <> \(kept)")
             }
-            let sealed = sealer.seal(clientSecret.reveal(), for: Self.secretContext(kept))
+            let sealed = vault.seal(clientSecret.reveal(), for: Self.secretContext(kept))
             _ = try await transaction.execute(
                 """
                 INSERT INTO apps (id, name, client_id, client_secret_sealed, is_default)
@@ -87,19 +87,20 @@ package struct TenantStore: Sendable {
         let rows = try await database.query(
             "SELECT id, name, client_id, client_secret_sealed, is_default, created_at FROM apps ORDER BY id")
         // A secret that does not open (a key is missing) must not take the other apps with it.
-        return try rows.compactMap { row in
+        var apps: [SecretApp] = []
+        for row in rows {
             do {
-                return try app(row)
+                apps.append(try await app(row))
             } catch let error as CryptoError {
                 Self.report.error(
                     "an app's secret does not open",
                     ["app": .string(try row["id", as: String.self]), "error": .string("\(error)")])
-                return nil
             }
         }
+        return apps
     }
 
-    private func app(_ row: Row) throws -> SecretApp {
+    private func app(_ row: Row) async throws -> SecretApp {
         let id = try row["id", as: AppID.self]
         let sealed = try row["client_secret_sealed", as: [UInt8].self]
         return SecretApp(
@@ -107,7 +108,7 @@ package struct TenantStore: Sendable {
                 id: id, name: try row["name", as: String.self], clientID: try row["client_id", as: String.self],
                 isDefault: try row["is_default", as: Bool.self],
                 createdAt: try row["created_at", as: Timestamp.self]),
-            clientSecret: Secret(try sealer.openText(sealed, for: Self.secretContext(id))))
+            clientSecret: Secret(try await vault.open(sealed, for: Self.secretContext(id))))
     }
 
     /// Apps belong to the deployment, not to a tenant.

@@ -26,7 +26,7 @@ struct LoginStoreTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 {
                     group.addTask {
-                        let leases = try await fixture.logins.claimDueRefreshes(limit: 3, lease: .seconds(60))
+                        let leases = try await fixture.claimDue(3, lease: .seconds(60))
                         claimed.update { $0 += leases.map(\.login) }
                     }
                 }
@@ -44,16 +44,16 @@ struct LoginStoreTests {
             let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
             // The first holder is so slow that its lease is over, and another takes the login.
             let slow = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(-1)).first)
+                try await fixture.claimDue(1, lease: .seconds(-1)).first)
             let quick = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+                try await fixture.claimDue(1, lease: .seconds(60)).first)
             #expect(quick.refreshToken.reveal() == "refresh-1")
-            #expect(try await fixture.logins.store(Self.pair(2), refreshAfter: .seconds(-1), for: quick))
-            #expect(try await !fixture.logins.store(Self.pair(3), refreshAfter: .seconds(-1), for: slow))
-            #expect(try await !fixture.logins.requireReconnect(slow, error: "late"))
+            #expect(try await fixture.store(Self.pair(2), refreshAfter: .seconds(-1), for: quick))
+            #expect(try await !fixture.store(Self.pair(3), refreshAfter: .seconds(-1), for: slow))
+            #expect(try await !fixture.giveUp(slow, error: "late"))
 
             let next = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+                try await fixture.claimDue(1, lease: .seconds(60)).first)
             #expect(next.refreshToken.reveal() == "refresh-2")
             #expect(next.previousRefreshToken?.reveal() == "refresh-1")
             #expect(next.generation == 2)
@@ -70,15 +70,15 @@ struct LoginStoreTests {
             let tenant = try await fixture.makeTenant()
             let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
             let first = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(-1)).first)
+                try await fixture.claimDue(1, lease: .seconds(-1)).first)
             #expect(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60), excluding: [login.id]).isEmpty
+                try await fixture.claimDue(1, lease: .seconds(60), excluding: [login.id]).isEmpty
             )
             let second = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
-            #expect(try await fixture.logins.store(Self.pair(2), refreshAfter: .seconds(60), for: first))
+                try await fixture.claimDue(1, lease: .seconds(60)).first)
+            #expect(try await fixture.store(Self.pair(2), refreshAfter: .seconds(60), for: first))
             // Kick refuses the used token to the second: that says nothing about the new pair.
-            #expect(try await !fixture.logins.requireReconnect(second, error: "invalid_grant"))
+            #expect(try await !fixture.giveUp(second, error: "invalid_grant"))
             let stored = try #require(try await fixture.logins.login(login.id, in: tenant.id))
             #expect((stored.state, stored.generation) == (.connected, 2))
         }
@@ -109,10 +109,10 @@ struct LoginStoreTests {
             let tenant = try await fixture.makeTenant()
             let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
             let lease = try #require(
-                try await fixture.logins.claimDueRefreshes(limit: 1, lease: .seconds(60)).first)
+                try await fixture.claimDue(1, lease: .seconds(60)).first)
             let again = try await fixture.makeLogin(of: tenant, kickUserID: 1, refresh: "refresh-9")
             #expect(again.id == login.id)
-            #expect(try await !fixture.logins.store(Self.pair(2), refreshAfter: .seconds(1), for: lease))
+            #expect(try await !fixture.store(Self.pair(2), refreshAfter: .seconds(1), for: lease))
         }
     }
 
@@ -142,7 +142,7 @@ struct LoginStoreTests {
                 FROM logins AS other WHERE logins.kick_user_id = 1 AND other.kick_user_id = 2
                 """)
             _ = try await fixture.makeLogin(of: tenant, kickUserID: 3, refreshAfter: .seconds(-1))
-            let leases = try await fixture.logins.claimDueRefreshes(limit: 5, lease: .seconds(60))
+            let leases = try await fixture.claimDue(5, lease: .seconds(60))
             // The one that does not open is left out; its neighbour is not held up.
             #expect(leases.count == 1)
             let login = try #require(try await fixture.logins.login(leases[0].login, in: tenant.id))

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 package import Model
 package import Net
 package import Postgres
@@ -10,7 +10,7 @@ package final class StoreFixture: Sendable {
     package let loops: LoopGroup
     package let testDatabase: TestDatabase
     package let database: Database
-    package let sealer: Sealer
+    package let vault: Vault
     package let tenants: TenantStore
     package let logins: LoginStore
     package let connects: ConnectStore
@@ -20,17 +20,20 @@ package final class StoreFixture: Sendable {
         loops = try LoopGroup(count: 2)
         self.testDatabase = testDatabase
         database = Database(options: try ConnectionOptions(testDatabase.connectionString), loops: loops)
-        sealer = try Sealer(keys: [try SealingKey.random(id: "t1")])
-        tenants = TenantStore(database: database, sealer: sealer)
-        logins = LoginStore(database: database, sealer: sealer)
-        connects = ConnectStore(database: database, sealer: sealer)
+        vault = try Vault(database: database, masterKeys: [try SealingKey.random(id: "t1")])
+        tenants = TenantStore(database: database, vault: vault)
+        logins = LoginStore(database: database, vault: vault)
+        connects = ConnectStore(database: database, vault: vault)
         log = EventLog(database: database)
     }
 
     /// Runs `body`, on a loop, with a database of its own.
     package static func run(_ body: @escaping @Sendable (StoreFixture) async throws -> Void) async throws {
         let fixture = try StoreFixture(try await TestDatabase.make(template: template))
-        let result = await Task(executorPreference: fixture.loops.loops[0]) { try await body(fixture) }.result
+        let result = await Task(executorPreference: fixture.loops.loops[0]) {
+            try await fixture.vault.load()
+            try await body(fixture)
+        }.result
         await fixture.database.shutdown(within: .seconds(5))
         fixture.loops.shutdown()
         try await fixture.testDatabase.remove()
@@ -73,6 +76,33 @@ package final class StoreFixture: Sendable {
                 access: Secret("access-1"), refresh: Secret(refresh), lifetime: lifetime, scopes: ["user:read"]),
             app: tenant.appID, refreshAfter: refreshAfter, link: link, in: tenant.id)
     }
+
+    // MARK: Refreshes
+
+    /// Claims what is due, of the one app that there is.
+    package func claimDue(
+        _ limit: Int, lease: Duration, excluding: [LoginID] = []
+    ) async throws -> [RefreshLease] {
+        let apps = try await tenants.apps().map(\.app.id)
+        return try await logins.claimDueRefreshes(
+            room: Dictionary(uniqueKeysWithValues: apps.map { ($0, limit) }), lease: lease, excluding: excluding)
+    }
+
+    package func store(_ pair: TokenPair, refreshAfter: Duration, for lease: RefreshLease) async throws -> Bool {
+        try await logins.store(
+            logins.seal(pair, for: lease), refreshAfter: refreshAfter, for: lease,
+            recovered: event("gateway.login.recovered"))
+    }
+
+    package func giveUp(_ lease: RefreshLease, error: String) async throws -> Bool {
+        try await logins.requireReconnect(lease, error: error, lost: event("gateway.login.reconnect_required"))
+    }
+
+    package func event(_ type: String, broadcaster: Int64 = 1) -> GatewayEvent {
+        GatewayEvent(type: type, broadcasterUserID: broadcaster, body: Array("{}".utf8))
+    }
+
+    // MARK: Webhooks
 
     package func incoming(
         _ messageID: String, app: AppID, broadcaster: Int64, body: String = "{}", type: String = "chat.message.sent",

@@ -24,7 +24,7 @@ package final class KickAccess: Sendable {
     package let servers: KickServers
     package let api: KickAPI
     private let exchange: KickExchange
-    private let apps: AppDirectory
+    let apps: AppDirectory
     private let tokens = Mutex<[AppID: State]>([:])
 
     package init(servers: KickServers, apps: AppDirectory, exchange: @escaping KickExchange) {

@@ -51,11 +51,13 @@ package final class TokenKeeper: Sendable {
         }
         guard room > 0 else { return .milliseconds(50) }
         do {
+            let apps = try await kick.apps.list().map(\.id)
             let leases = try await store.claimDueRefreshes(
-                limit: room, lease: policy.lease, excluding: running)
+                room: Dictionary(uniqueKeysWithValues: apps.map { ($0, room) }), lease: policy.lease, excluding: running
+            )
             for lease in leases { start(lease) }
             if leases.count == room { return .milliseconds(10) }
-            let next = try await store.timeUntilNextRefresh() ?? Self.idlePause
+            let next = try await store.timeUntilNextRefresh(of: apps) ?? Self.idlePause
             return min(max(next, .milliseconds(20)), Self.idlePause)
         } catch {
             Self.report.warning("the refresh schedule cannot be read", ["error": .string("\(error)")])
@@ -128,8 +130,11 @@ package final class TokenKeeper: Sendable {
         var failures: Int64 = 0
         while true {
             do {
+                let event = GatewayEvent(type: "", broadcasterUserID: 0, body: [])
                 let refreshAfter = policy.refreshAfter(lifetime: pair.lifetime)
-                if try await store.store(pair, refreshAfter: refreshAfter, for: lease) {
+                if try await store.store(
+                    store.seal(pair, for: lease), refreshAfter: refreshAfter, for: lease, recovered: event)
+                {
                     Self.report.info(
                         "tokens refreshed",
                         ["login": .text(lease.login), "tenant": .text(lease.tenant), "failures": .int(Int(failures))])
@@ -157,12 +162,14 @@ package final class TokenKeeper: Sendable {
         Self.report.warning(
             "a refresh did not succeed and is tried again",
             ["login": .text(lease.login), "tenant": .text(lease.tenant), "error": .string("\(error)")])
-        try await store.postpone(lease, retryAfter: pause, error: "\(error)")
+        try await store.postpone(lease, retryAfter: pause, error: "\(error)", failing: nil)
     }
 
     private func giveUp(_ lease: RefreshLease, _ refusal: TokenRefusal) async throws {
         let reason = refusal.message ?? "Kick refused the refresh token"
-        if try await store.requireReconnect(lease, error: reason) {
+        if try await store.requireReconnect(
+            lease, error: reason, lost: GatewayEvent(type: "", broadcasterUserID: 0, body: []))
+        {
             Self.report.warning(
                 "a login must be connected again: Kick refused every token that is held",
                 ["login": .text(lease.login), "tenant": .text(lease.tenant), "reason": .string(reason)])

@@ -183,8 +183,9 @@ extension RegisteredApp {
 extension SandboxState {
     /// Users with the state of their grants: numbers only, never a token.
     fileprivate func usersJSON(at now: SandboxTime) -> [JSON] {
-        users.values.sorted { $0.id < $1.id }.map { user in
-            let grants = grants.filter { $0.value.userID == user.id }.sorted { $0.key < $1.key }
+        let grantsByUser = Dictionary(grouping: grants) { $0.value.userID }
+        return users.values.sorted { $0.id < $1.id }.map { user in
+            let grants = (grantsByUser[user.id] ?? []).sorted { $0.key < $1.key }
             return [
                 "id": .integer(user.id), "username": .string(user.username), "slug": .string(user.slug),
                 "is_live": .bool(user.channel.liveSince != nil), "stream_title": .string(user.channel.title),
@@ -197,8 +198,11 @@ extension SandboxState {
                             "refreshes": .integer(grant.refreshCount),
                             "refused_refreshes": .integer(grant.refusedRefreshCount),
                             "live_access_tokens": .integer(
-                                accessTokens.values.count { $0.grantID == id && now < $0.expiresAt }),
-                            "refresh_tokens": .integer(refreshTokens.values.count { $0.grantID == id }),
+                                grant.accessTokens.hashes.count { hash in
+                                    accessTokens[hash].map { now < $0.expiresAt } ?? false
+                                }),
+                            "refresh_tokens": .integer(
+                                grant.refreshTokens.hashes.count { refreshTokens[$0] != nil }),
                         ]
                     }),
             ]

@@ -125,6 +125,38 @@ struct Grant: Codable, Sendable {
     /// How often a refresh succeeded, and how often one was refused.
     var refreshCount = 0
     var refusedRefreshCount = 0
+    // Its tokens, so that nobody has to go through those of all grants. Not in the state file: found again when it is
+    // read.
+    var refreshTokens = TokenList()
+    var accessTokens = TokenList()
+
+    init(clientID: String, userID: Int, scopes: [String], consentAt: SandboxTime) {
+        self.clientID = clientID
+        self.userID = userID
+        self.scopes = scopes
+        self.consentAt = consentAt
+    }
+
+    private enum CodingKeys: CodingKey {
+        case clientID, userID, scopes, consentAt, generation, refreshCount, refusedRefreshCount
+    }
+}
+
+/// Tokens of one kind of one grant, oldest first. It is tidied when it has doubled, so that a token costs the same
+/// however many there are.
+struct TokenList: Sendable {
+    private(set) var hashes: [SecretHash] = []
+    private var tidyCount = 16
+
+    /// Whether it is time to throw out what is over.
+    var isDue: Bool { hashes.count >= tidyCount }
+
+    mutating func append(_ hash: SecretHash) { hashes.append(hash) }
+
+    mutating func replace(with kept: [SecretHash]) {
+        hashes = kept
+        tidyCount = max(16, 2 * kept.count)
+    }
 }
 
 struct RefreshToken: Codable, Sendable {

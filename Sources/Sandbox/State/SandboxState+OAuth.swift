@@ -31,9 +31,6 @@ package struct IssuedTokens: Sendable {
 }
 
 extension SandboxState {
-    /// Used refresh tokens of a grant that are remembered. More would let the state file grow with every refresh.
-    private static let maximumUsedTokens = 64
-
     // MARK: Authorize
 
     /// Checks the parameters of GET /oauth/authorize (FACTS §1.3). Nil when one is missing or wrong: Kick shows a 404
@@ -58,9 +55,9 @@ extension SandboxState {
         _ request: ConsentRequest, userID: Int, policy: TokenPolicy, at now: SandboxTime
     ) -> String? {
         guard users[userID] != nil else { return nil }
-        codes = codes.filter { now < $0.value.expiresAt }
+        sweepIfDue(policy: policy, at: now)
         let code = SecretToken().reveal()
-        codes[Self.hash(code)] = AuthorizationCode(
+        codes[SecretHash(of: code)] = AuthorizationCode(
             clientID: request.clientID, userID: userID, redirectURI: request.redirectURI, scopes: request.scopes,
             codeChallenge: request.codeChallenge, expiresAt: now + policy.codeSeconds)
         return code
@@ -72,7 +69,7 @@ extension SandboxState {
     package mutating func token(
         parameter: (String) -> String?, policy: TokenPolicy, at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
-        forgetExpired(policy: policy, at: now)
+        sweepIfDue(policy: policy, at: now)
         guard let clientID = parameter("client_id"), let secret = parameter("client_secret") else {
             return .failure(.invalidRequest)
         }
@@ -91,7 +88,7 @@ extension SandboxState {
             return refresh(token, clientID: clientID, policy: policy, at: now)
         case "client_credentials":
             let token = SecretToken().reveal()
-            accessTokens[Self.hash(token)] = AccessToken(
+            accessTokens[SecretHash(of: token)] = AccessToken(
                 clientID: clientID, grantID: nil, generation: 0, expiresAt: now + policy.appTokenSeconds)
             return .success(
                 IssuedTokens(
@@ -106,14 +103,12 @@ extension SandboxState {
         at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
         // Taken out before the checks: a code is spent by the first try, a wrong one included.
-        guard let record = codes.removeValue(forKey: Self.hash(code)), now < record.expiresAt,
+        guard let record = codes.removeValue(forKey: SecretHash(of: code)), now < record.expiresAt,
             record.clientID == clientID, record.redirectURI == redirectURI, Self.isVerifier(verifier),
             Base64URL.encode(SHA256.hash(verifier)) == record.codeChallenge
         else { return .failure(.invalidGrant) }
-        let grantID = ULID.make().description
-        grants[grantID] = Grant(
-            clientID: clientID, userID: record.userID, scopes: record.scopes, consentAt: now)
-        return .success(issue(grantID, generation: 1, policy: policy, at: now))
+        let grant = addGrant(clientID: clientID, userID: record.userID, scopes: record.scopes, at: now)
+        return .success(issue(grant, policy: policy, at: now))
     }
 
     /// RFC 7636 §4.1: 43 to 128 unreserved characters.
@@ -130,52 +125,54 @@ extension SandboxState {
     private mutating func refresh(
         _ token: String, clientID: String, policy: TokenPolicy, at now: SandboxTime
     ) -> Result<IssuedTokens, OAuthRefusal> {
-        let hash = Self.hash(token)
-        guard var record = refreshTokens[hash], var grant = grants[record.grantID], grant.clientID == clientID else {
-            return .failure(.invalidGrant)
-        }
+        // Both are changed where they are: a grant that is copied out would have its lists copied as well.
+        guard let slot = refreshTokens.index(forKey: SecretHash(of: token)),
+            case let record = refreshTokens.values[slot],
+            let grant = grants.index(forKey: record.grantID), grants.values[grant].clientID == clientID
+        else { return .failure(.invalidGrant) }
         let isSpent =
             switch (policy.refreshMode, record.usedAt) {
             case (_, nil), (.reusable, _): false
             case (.singleUse, _): true
             case (.singleUseWithGrace(let seconds), let usedAt?): usedAt + seconds <= now
             }
-        guard !isSpent, !isTooOld(record, grant, policy, at: now) else {
-            grant.refusedRefreshCount += 1
-            grants[record.grantID] = grant
+        let isTooOld = isTooOld(record, consentAt: grants.values[grant].consentAt, policy, at: now)
+        guard !isSpent, !isTooOld else {
+            grants.values[grant].refusedRefreshCount += 1
             if isSpent && policy.supersededTokenRevokesGrant { revokeGrant(record.grantID) }
             return .failure(.invalidGrant)
         }
-        record.usedAt = record.usedAt ?? now
-        refreshTokens[hash] = record
-        grant.generation += 1
-        grant.refreshCount += 1
-        grants[record.grantID] = grant
-        if policy.oldAccessTokenDiesAtRefresh {
-            accessTokens = accessTokens.filter { $0.value.grantID != record.grantID }
-        }
-        forgetOldestUsed(of: record.grantID)
-        return .success(issue(record.grantID, generation: grant.generation, policy: policy, at: now))
+        refreshTokens.values[slot].usedAt = record.usedAt ?? now
+        grants.values[grant].generation += 1
+        grants.values[grant].refreshCount += 1
+        if policy.oldAccessTokenDiesAtRefresh { forgetAccessTokens(of: grant) }
+        return .success(issue(grant, policy: policy, at: now))
     }
 
-    private mutating func issue(
-        _ grantID: String, generation: Int, policy: TokenPolicy, at now: SandboxTime
+    /// A pair of the grant's present generation.
+    mutating func issue(
+        _ index: Dictionary<String, Grant>.Index, policy: TokenPolicy, at now: SandboxTime
     ) -> IssuedTokens {
-        let grant = grants[grantID]!
+        let (id, scopes) = (grants.keys[index], grants.values[index].scopes)
+        let generation = grants.values[index].generation
         let accessToken = SecretToken().reveal()
         let refreshToken = SecretToken().reveal()
-        accessTokens[Self.hash(accessToken)] = AccessToken(
-            clientID: grant.clientID, grantID: grantID, generation: generation,
-            expiresAt: now + policy.accessTokenSeconds)
-        refreshTokens[Self.hash(refreshToken)] = RefreshToken(
-            grantID: grantID, generation: generation, issuedAt: now)
+        add(
+            AccessToken(
+                clientID: grants.values[index].clientID, grantID: id, generation: generation,
+                expiresAt: now + policy.accessTokenSeconds),
+            SecretHash(of: accessToken), to: index, at: now)
+        add(
+            RefreshToken(grantID: id, generation: generation, issuedAt: now), SecretHash(of: refreshToken), to: index)
         return IssuedTokens(
             accessToken: accessToken, expiresIn: policy.accessTokenSeconds, refreshToken: refreshToken,
-            scopes: grant.scopes)
+            scopes: scopes)
     }
 
-    private func isTooOld(_ token: RefreshToken, _ grant: Grant, _ policy: TokenPolicy, at now: SandboxTime) -> Bool {
-        let start = policy.refreshAgeCountsFromConsent ? grant.consentAt : token.issuedAt
+    private func isTooOld(
+        _ token: RefreshToken, consentAt: SandboxTime, _ policy: TokenPolicy, at now: SandboxTime
+    ) -> Bool {
+        let start = policy.refreshAgeCountsFromConsent ? consentAt : token.issuedAt
         return start + policy.refreshTokenSeconds <= now
     }
 
@@ -183,33 +180,11 @@ extension SandboxState {
 
     /// POST /oauth/revoke (FACTS §1.7). A refresh token takes its grant along; an unknown token is no error.
     package mutating func revoke(_ token: String) {
-        let hash = Self.hash(token)
+        let hash = SecretHash(of: token)
         if let record = refreshTokens[hash] {
             revokeGrant(record.grantID)
         } else {
             accessTokens[hash] = nil
-        }
-    }
-
-    // MARK: Keeping it small
-
-    private mutating func forgetExpired(policy: TokenPolicy, at now: SandboxTime) {
-        accessTokens = accessTokens.filter { now < $0.value.expiresAt }
-        codes = codes.filter { now < $0.value.expiresAt }
-        // A grant whose every refresh token is too old stays until a month later, so that the control API can show it.
-        let gone = now + -(policy.refreshTokenSeconds + 30 * 86400)
-        refreshTokens = refreshTokens.filter { gone < $0.value.issuedAt }
-        let referenced = Set(refreshTokens.values.map(\.grantID))
-        grants = grants.filter { referenced.contains($0.key) }
-    }
-
-    private mutating func forgetOldestUsed(of grantID: String) {
-        let used = refreshTokens.filter { $0.value.grantID == grantID && $0.value.usedAt != nil }
-        guard used.count > Self.maximumUsedTokens else { return }
-        for (hash, _) in used.sorted(by: { $0.value.generation < $1.value.generation })
-            .prefix(used.count - Self.maximumUsedTokens)
-        {
-            refreshTokens[hash] = nil
         }
     }
 }

@@ -1,5 +1,3 @@
-import Crypto
-
 /// Everything the sandbox knows, as a value: no IO, no clock. Time comes in as a parameter; tokens and codes are stored
 /// as hashes only.
 package struct SandboxState: Codable, Sendable {
@@ -9,16 +7,35 @@ package struct SandboxState: Codable, Sendable {
     /// The RSA key that signs webhooks, as a PKCS#8 PEM.
     package internal(set) var signingKeyPEM: String
 
-    // By the hash of the secret text; grants by their id.
-    var codes: [String: AuthorizationCode] = [:]
-    var refreshTokens: [String: RefreshToken] = [:]
-    var accessTokens: [String: AccessToken] = [:]
+    var codes: [SecretHash: AuthorizationCode] = [:]
+    var refreshTokens: [SecretHash: RefreshToken] = [:]
+    var accessTokens: [SecretHash: AccessToken] = [:]
+    /// By their id.
     var grants: [String: Grant] = [:]
+    /// How many codes and tokens there may be before the next look for those that are over.
+    var sweepCount = 0
 
     package init(signingKeyPEM: String, apps: [RegisteredApp] = [], users: [SandboxUser] = []) {
         self.signingKeyPEM = signingKeyPEM
         for app in apps { self.apps[app.clientID] = app }
         for user in users { self.users[user.id] = user }
+    }
+
+    private enum CodingKeys: CodingKey {
+        case apps, users, subscriptions, signingKeyPEM, codes, refreshTokens, accessTokens, grants
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        apps = try container.decode([String: RegisteredApp].self, forKey: .apps)
+        users = try container.decode([Int: SandboxUser].self, forKey: .users)
+        subscriptions = try container.decode([EventSubscription].self, forKey: .subscriptions)
+        signingKeyPEM = try container.decode(String.self, forKey: .signingKeyPEM)
+        codes = try container.decode([SecretHash: AuthorizationCode].self, forKey: .codes)
+        refreshTokens = try container.decode([SecretHash: RefreshToken].self, forKey: .refreshTokens)
+        accessTokens = try container.decode([SecretHash: AccessToken].self, forKey: .accessTokens)
+        grants = try container.decode([String: Grant].self, forKey: .grants)
+        listTokens()
     }
 
     // MARK: The dashboard
@@ -68,21 +85,12 @@ package struct SandboxState: Codable, Sendable {
 
     /// Who presents `token`; nil when it is unknown, expired or revoked.
     package func bearer(of token: String, at now: SandboxTime) -> Bearer? {
-        guard let record = accessTokens[Self.hash(token)], now < record.expiresAt else { return nil }
+        guard let record = accessTokens[SecretHash(of: token)], now < record.expiresAt else { return nil }
         guard let grantID = record.grantID else {
             return Bearer(clientID: record.clientID, userID: nil, scopes: [], expiresAt: record.expiresAt)
         }
         guard let grant = grants[grantID] else { return nil }
         return Bearer(
             clientID: record.clientID, userID: grant.userID, scopes: grant.scopes, expiresAt: record.expiresAt)
-    }
-
-    /// What secrets are looked up by.
-    static func hash(_ secret: String) -> String { Base64URL.encode(SecretToken.hash(of: secret)) }
-
-    mutating func revokeGrant(_ id: String) {
-        grants[id] = nil
-        refreshTokens = refreshTokens.filter { $0.value.grantID != id }
-        accessTokens = accessTokens.filter { $0.value.grantID != id }
     }
 }

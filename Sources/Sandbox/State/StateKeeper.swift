@@ -31,8 +31,12 @@ package final class StateKeeper: Sendable {
     }
 
     /// Applies `body` and writes the file. When the file cannot be written nothing has changed.
+    ///
+    /// Without a file it costs what `body` costs; with one, a copy and the writing of the whole state.
     package func change<Result>(_ body: (inout SandboxState) -> Result) throws -> Result {
         try state.withLock { state in
+            // Nothing can fail: changed where it is.
+            guard path != nil else { return body(&state) }
             var next = state
             let result = body(&next)
             try write(next)

@@ -51,6 +51,7 @@ enum Problem {
         case .conflict: .conflict
         case .tooLarge: .contentTooLarge
         case .rateLimited: .tooManyRequests
+        case .reconnectRequired: .failedDependency
         case .upstream: .badGateway
         case .unavailable: .serviceUnavailable
         case .internal: .internalServerError

@@ -106,12 +106,12 @@ final class RunningGateway: Sendable {
         Self.report.notice("stopping")
         await server.shutdown(grace: .seconds(10))
         for task in background { task.cancel() }
+        for task in background { await task.value }
         let isDrained = await withTaskExecutorPreference(loops.loops[0]) {
             await loops.loops[0].enter()
             return await keeper.drain(deadline: .after(.seconds(30)))
         }
         if !isDrained { Self.report.error("a token refresh was still under way at the end of the grace period") }
-        for task in background { await task.value }
         await client.shutdown()
         await database.shutdown()
         loops.shutdown()

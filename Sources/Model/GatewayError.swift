@@ -11,6 +11,8 @@ package struct GatewayError: Error, CustomStringConvertible {
         case conflict
         case tooLarge = "too_large"
         case rateLimited = "rate_limited"
+        /// The login behind the request has no tokens that Kick takes: its broadcaster must connect again.
+        case reconnectRequired = "reconnect_required"
         /// Kick refused or failed.
         case upstream
         /// The gateway cannot do it now: the database is away, or a queue is full. Trying later may help.

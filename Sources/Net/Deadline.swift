@@ -38,6 +38,11 @@ package struct Deadline: Comparable, Hashable, Sendable {
         return overflow ? .never : Deadline(nanoseconds: sum)
     }
 
+    /// Time from `right` to `left`; zero when `left` is the earlier one.
+    package static func - (left: Deadline, right: Deadline) -> Duration {
+        .nanoseconds(left > right ? Int64(clamping: left.nanoseconds - right.nanoseconds) : 0)
+    }
+
     /// Time left; zero when the deadline has passed.
     package var remaining: Duration {
         guard self != .never else { return .seconds(Int64.max / 2_000_000_000) }

@@ -34,8 +34,10 @@ package enum RefreshClaim: Sendable {
     case taken
     /// The pair is not the one that was meant any more: somebody has refreshed it.
     case renewed
-    /// The login is not connected, or does not exist.
-    case notConnected
+    /// The login is in this state, which is not connected; nil when it does not exist.
+    case notConnected(LoginState?)
+    /// The last attempt failed, and the next one is not due before this time has passed.
+    case postponed(Duration, reason: String)
     /// The tokens do not open.
     case unreadable
 }
@@ -81,14 +83,18 @@ extension LoginStore {
     }
 
     /// Claims one login whose pair has the number `generation`, due or not.
+    ///
+    /// - Parameter isForced: also when an attempt failed a moment ago, and when the login must be reconnected.
     package func claimRefresh(
-        of login: LoginID, generation: Int64, in tenant: TenantID, lease duration: Duration
+        of login: LoginID, generation: Int64, in tenant: TenantID, lease duration: Duration, isForced: Bool = false
     ) async throws -> RefreshClaim {
         let rows = try await database.query(
             """
             WITH due AS (
                 SELECT id, refresh_attempt_started_at IS NOT NULL AS is_recovery FROM logins
-                WHERE tenant_id = \(tenant) AND id = \(login) AND generation = \(generation) AND state = 'connected'
+                WHERE tenant_id = \(tenant) AND id = \(login) AND generation = \(generation)
+                    AND (state = 'connected' AND (refresh_failures = 0 OR refresh_due_at <= now())
+                        OR \(isForced) AND state <> 'disconnected')
                     AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
                 FOR UPDATE
             )
@@ -98,12 +104,34 @@ extension LoginStore {
             guard let lease = try await lease(row) else { return .unreadable }
             return .leased(lease)
         }
-        let standing = try await database.query(
-            "SELECT state, generation FROM logins WHERE tenant_id = \(tenant) AND id = \(login)")
-        guard let row = standing.first, try row["state", as: String.self] == LoginState.connected.rawValue else {
-            return .notConnected
-        }
-        return try row["generation", as: Int64.self] == generation ? .taken : .renewed
+        return try await standing(of: login, generation: generation, in: tenant, isForced: isForced)
+    }
+
+    /// Why a login could not be claimed.
+    private func standing(
+        of login: LoginID, generation: Int64, in tenant: TenantID, isForced: Bool
+    ) async throws(DatabaseError) -> RefreshClaim {
+        let rows = try await database.query(
+            """
+            SELECT state, generation, coalesce(refresh_lease_until > now(), false) AS is_taken, last_error,
+                (extract(epoch FROM refresh_due_at - now()) * 1e6)::bigint AS microseconds
+            FROM logins WHERE tenant_id = \(tenant) AND id = \(login)
+            """)
+        guard let row = rows.first else { return .notConnected(nil) }
+        let state = LoginState(rawValue: try row["state", as: String.self])
+        guard state == .connected || isForced && state == .reconnectRequired else { return .notConnected(state) }
+        guard try row["generation", as: Int64.self] == generation else { return .renewed }
+        guard try !row["is_taken", as: Bool.self] else { return .taken }
+        let microseconds = try row["microseconds", as: Int64?.self] ?? 0
+        return .postponed(
+            .microseconds(max(0, microseconds)),
+            reason: try row["last_error", as: String?.self] ?? "the last refresh failed")
+    }
+
+    /// The app that a login goes through; nil when there is no such login.
+    package func app(of login: LoginID, in tenant: TenantID) async throws(DatabaseError) -> AppID? {
+        let rows = try await database.query("SELECT app_id FROM logins WHERE tenant_id = \(tenant) AND id = \(login)")
+        return try rows.first.map { row throws(DatabaseError) in try row["app_id", as: AppID.self] }
     }
 
     /// Takes the lease of the rows that a query named `due` has locked.
@@ -235,7 +263,7 @@ extension LoginStore {
             WITH old AS (
                 SELECT id, failing_announced FROM logins
                 WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
-                    AND generation = \(lease.generation) AND state = 'connected'
+                    AND generation = \(lease.generation) AND state <> 'disconnected'
                 FOR NO KEY UPDATE
             ), settled AS (
                 UPDATE logins SET refresh_lease_until = NULL, refresh_attempt_started_at = NULL,
@@ -256,14 +284,18 @@ extension LoginStore {
     package func requireReconnect(_ lease: RefreshLease, error: String, lost: GatewayEvent) async throws -> Bool {
         try await settle(
             """
-            WITH settled AS (
+            WITH old AS (
+                SELECT id, state FROM logins
+                WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
+                    AND generation = \(lease.generation) AND state <> 'disconnected'
+                FOR NO KEY UPDATE
+            ), settled AS (
                 UPDATE logins SET state = 'reconnect_required', refresh_lease_until = NULL,
                     refresh_attempt_started_at = NULL, refresh_due_at = NULL, last_error = \(error),
                     refresh_failures = refresh_failures + 1, failing_announced = true,
                     last_refresh_outcome = 'refused', last_refresh_at = now()
-                WHERE tenant_id = \(lease.tenant) AND id = \(lease.login) AND refresh_fence = \(lease.fence)
-                    AND generation = \(lease.generation) AND state = 'connected'
-                RETURNING tenant_id, true AS announce
+                FROM old WHERE logins.id = old.id
+                RETURNING tenant_id, old.state = 'connected' AS announce
             ), \(EventLog.appending(lost, whenToldBy: "settled"))
             SELECT 1 AS one FROM settled
             """)

@@ -149,7 +149,7 @@ struct TokenKeeperTests {
 extension TokenKeeper {
     /// Waits for what runs, and lets more be started afterwards.
     fileprivate func drained() async -> Bool {
-        while runningCount > 0 { await Task.yield() }
+        while flightCount > 0 { await Task.yield() }
         return true
     }
 }

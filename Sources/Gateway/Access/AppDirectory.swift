@@ -24,15 +24,23 @@ package final class AppDirectory: Sendable {
         try await store.apps().map(\.app)
     }
 
+    /// The ids of all apps whose secrets open.
+    package func ids() async throws -> [AppID] {
+        Array(try await known().keys)
+    }
+
     /// The app, or with nil the default one; nil when there is none. One that another replica made a moment ago may be
     /// missing for some seconds: a stranger who asks for apps that do not exist must not reach the database each time.
     package func app(_ id: AppID?) async throws -> TenantStore.SecretApp? {
+        Self.find(id, in: try await known())
+    }
+
+    private func known() async throws -> [AppID: TenantStore.SecretApp] {
         let now = Deadline.now()
-        let known = remembered.withLock { $0.until > now ? $0.apps : nil }
-        if let known { return Self.find(id, in: known) }
+        if let apps = remembered.withLock({ $0.until > now ? $0.apps : nil }) { return apps }
         let apps = Dictionary(uniqueKeysWithValues: try await store.apps().map { ($0.app.id, $0) })
         remembered.withLock { $0 = Remembered(apps: apps, until: now + Self.lifetime) }
-        return Self.find(id, in: apps)
+        return apps
     }
 
     /// Forgets what is remembered: an app has changed.

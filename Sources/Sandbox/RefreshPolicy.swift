@@ -47,6 +47,8 @@ package struct TokenPolicy: Sendable {
     package var oldAccessTokenDiesAtRefresh = false
     /// Status of an `invalid_grant` answer: 400 or 401, both were seen.
     package var invalidGrantStatus = 400
+    /// How long every answer of the token endpoint takes, in milliseconds: half of it before the work, half after.
+    package var answerDelayMilliseconds = 0
 
     package init() {}
 }

@@ -29,7 +29,9 @@ package final class SandboxServer: Sendable {
         var limits = ServerLimits()
         // A trigger waits for its deliveries.
         limits.handlerTime = .seconds(TriggerOrder.maximumDeadlineSeconds + 30)
-        server = HTTPServer(loops: loops, limits: limits, handler: routes.respond)
+        let server = HTTPServer(loops: loops, limits: limits, handler: routes.respond)
+        self.server = server
+        core.countConnections { [weak server] in server?.openConnections ?? 0 }
     }
 
     /// Listens. Returns the base URL, such as `http://127.0.0.1:8090`. Throws when somebody listens there already.

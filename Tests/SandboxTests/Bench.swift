@@ -89,9 +89,23 @@ final class Bench: Sendable {
     /// A POST to the control API; the answer as JSON.
     @discardableResult
     func control(_ path: String, _ json: JSON, status: Status = .ok) async throws -> JSON {
-        let answer = try await send(.post, path, fields: [.contentType: "application/json"], body: json.bytes)
+        try await control(.post, path, json, status: status)
+    }
+
+    /// A PUT to the control API.
+    @discardableResult
+    func put(_ path: String, _ json: JSON, status: Status = .ok) async throws -> JSON {
+        try await control(.put, path, json, status: status)
+    }
+
+    private func control(_ method: HTTP.Method, _ path: String, _ json: JSON, status: Status) async throws -> JSON {
+        let answer = try await send(method, path, fields: [.contentType: "application/json"], body: json.bytes)
         #expect(answer.status == status, "\(answer.text)")
         return answer.json
+    }
+
+    func refreshes(_ query: QueryItems = [:]) async throws -> JSON {
+        try await send(.get, "/sandbox/refreshes", query: query).json
     }
 
     var state: JSON {

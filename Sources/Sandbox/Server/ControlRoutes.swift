@@ -13,33 +13,19 @@ struct ControlRoutes: Sendable {
         router.add(.get, "/") { _ in .html(Pages.front) }
         router.add(.get, "/sandbox/state") { _ in .json(state()) }
         router.add(.get, "/sandbox/deliveries") { try deliveries($0) }
-        post(&router, "/sandbox/trigger") { try await trigger($0) }
-        post(&router, "/sandbox/users") { try addUser($0) }
-        post(&router, "/sandbox/apps") { try changeApp($0) }
-        post(&router, "/sandbox/disconnect") { try disconnect($0) }
-        post(&router, "/sandbox/faults") { try addFault($0) }
-        post(&router, "/sandbox/rotate-key") { _ in try rotateKey() }
-        post(&router, "/sandbox/demo") { try await changeDemo($0) }
-        router.add(.delete, "/sandbox/faults") { _ in
+        router.addControl(.post, "/sandbox/trigger") { try await trigger($0) }
+        router.addControl(.post, "/sandbox/users") { try addUser($0) }
+        router.addControl(.post, "/sandbox/apps") { try changeApp($0) }
+        router.addControl(.post, "/sandbox/disconnect") { try disconnect($0) }
+        router.addControl(.post, "/sandbox/faults") { try addFault($0) }
+        router.addControl(.post, "/sandbox/rotate-key") { _ in try rotateKey() }
+        router.addControl(.post, "/sandbox/demo") { try await changeDemo($0) }
+        router.addControl(.delete, "/sandbox/faults") { _ in
             core.faults.withLock { $0.clear() }
             return Response(status: .noContent)
         }
-    }
-
-    /// A POST whose body is JSON. A page of another origin must not reach it through somebody's browser.
-    private func post(
-        _ router: inout Router<Handler>, _ path: String, _ handler: @escaping @Sendable (JSON?) async throws -> Response
-    ) {
-        router.add(.post, path) { request in
-            if let origin = request.fields[.origin], origin != "http://\(request.head.authority ?? "")" {
-                return .controlError("requests of other origins are not taken", status: .forbidden)
-            }
-            do {
-                return try await handler(try await request.json())
-            } catch let error as SandboxError {
-                return .controlError(error.description)
-            }
-        }
+        RefreshRoutes(core: core).add(to: &router)
+        PolicyRoutes(core: core).add(to: &router)
     }
 
     // MARK: Looking
@@ -65,8 +51,8 @@ struct ControlRoutes: Sendable {
         }
         return [
             "apps": .array(apps), "users": .array(users), "subscriptions": .array(subscriptions),
-            "refresh_mode": .string(core.configuration.tokens.refreshMode.description),
-            "access_token_seconds": .integer(core.configuration.tokens.accessTokenSeconds),
+            "refresh_mode": .string(core.tokens.refreshMode.description),
+            "access_token_seconds": .integer(core.tokens.accessTokenSeconds),
             "key_fingerprint": .string(core.keyFingerprint),
             "deliveries": core.log.countsJSON,
             "pending_faults": .integer(core.faults.withLock { $0.pendingCount }),
@@ -166,6 +152,24 @@ struct ControlRoutes: Sendable {
         }
         await demo.setRate(isEnabled ? rate : 0)
         return .json(demo.json)
+    }
+}
+
+extension Router<Handler> {
+    /// A control request whose body is JSON. A page of another origin must not reach it through somebody's browser.
+    mutating func addControl(
+        _ method: HTTP.Method, _ path: String, _ handler: @escaping @Sendable (JSON?) async throws -> Response
+    ) {
+        add(method, path) { request in
+            if let origin = request.fields[.origin], origin != "http://\(request.head.authority ?? "")" {
+                return .controlError("requests of other origins are not taken", status: .forbidden)
+            }
+            do {
+                return try await handler(try await request.json())
+            } catch let error as SandboxError {
+                return .controlError(error.description)
+            }
+        }
     }
 }
 

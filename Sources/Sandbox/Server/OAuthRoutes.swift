@@ -1,5 +1,6 @@
 import HTTP
 import HTTPServer
+import Net
 
 /// id.kick.com (FACTS §1.3, §1.4, §1.7, §1.8).
 struct OAuthRoutes: Sendable {
@@ -35,7 +36,7 @@ struct OAuthRoutes: Sendable {
         switch form["decision"] {
         case "allow":
             guard let userID = form["user_id"].flatMap({ Int($0) }) else { break }
-            let policy = core.configuration.tokens
+            let policy = core.tokens
             let code = try core.keeper.change { $0.allow(consent, userID: userID, policy: policy, at: .now()) }
             guard let code else { break }
             return redirect(to: consent.redirectURI, ["code": code, "state": consent.state])
@@ -54,21 +55,49 @@ struct OAuthRoutes: Sendable {
 
     private func token(_ request: Request) async throws -> Response {
         let form = try await request.form()
-        let policy = core.configuration.tokens
-        return try await core.answer(.token, path: request.path, grantType: form?["grant_type"]) {
-            guard let form else { return .oauthError(.invalidRequest, policy: policy) }
-            // The change is in the state file when this returns, so a token that is seen is never forgotten.
-            let result = try core.keeper.change {
-                $0.token(parameter: { form[$0] }, policy: policy, at: .now())
-            }
-            switch result {
-            case .success(let answer):
-                var response = Response.json(answer.json)
-                response.fields.set(.cacheControl, "no-store")
-                return response
-            case .failure(let refusal): return .oauthError(refusal, policy: policy)
-            }
+        let flight = core.refreshes.arrive(
+            form.flatMap(presentedToken), from: request.remoteAddress, openConnections: core.openConnections, at: .now()
+        )
+        defer { core.refreshes.leave(flight) }
+        // The network and Kick's own work take their time, before and after the change.
+        let pause = Duration.milliseconds(core.tokens.answerDelayMilliseconds) / 2
+        if pause > .zero { try? await sleep(for: pause) }
+        let response = try await core.answer(.token, path: request.path, grantType: form?["grant_type"]) {
+            guard let form else { return .oauthError(.invalidRequest, policy: core.tokens) }
+            return try token(form)
         }
+        if pause > .zero { try? await sleep(for: pause) }
+        return response
+    }
+
+    private func token(_ form: QueryItems) throws -> Response {
+        let (policy, now) = (core.tokens, SandboxTime.now())
+        // The change is in the state file when this returns, so a token that is seen is never forgotten.
+        let (presented, result) = try core.keeper.change { state in
+            (presentedToken(form, in: state), state.token(parameter: { form[$0] }, policy: policy, at: now))
+        }
+        switch result {
+        case .success(let answer):
+            if let presented { core.refreshes.record(presented, isAccepted: true, at: now) }
+            var response = Response.json(answer.json)
+            response.fields.set(.cacheControl, "no-store")
+            return response
+        case .failure(let refusal):
+            if refusal == .invalidGrant, form["grant_type"] == "refresh_token" {
+                core.refreshes.record(presented, isAccepted: false, at: now)
+            }
+            return .oauthError(refusal, policy: policy)
+        }
+    }
+
+    /// The refresh token that a request shows, if it is the client's own.
+    private func presentedToken(_ form: QueryItems) -> PresentedToken? {
+        core.keeper.read { presentedToken(form, in: $0) }
+    }
+
+    private func presentedToken(_ form: QueryItems, in state: SandboxState) -> PresentedToken? {
+        guard form["grant_type"] == "refresh_token", let token = form["refresh_token"] else { return nil }
+        return state.presented(token).flatMap { $0.clientID == form["client_id"] ? $0 : nil }
     }
 
     private func revoke(_ request: Request) throws -> Response {
@@ -76,7 +105,7 @@ struct OAuthRoutes: Sendable {
         // The sources disagree on the name of the hint (FACTS §1.7).
         let hint = query["token_type_hint"] ?? query["token_hint_type"]
         guard let token = query["token"], !token.isEmpty, ["access_token", "refresh_token", nil].contains(hint) else {
-            return .oauthError(.invalidRequest, policy: core.configuration.tokens)
+            return .oauthError(.invalidRequest, policy: core.tokens)
         }
         try core.keeper.change { $0.revoke(token) }
         return .text("OK")

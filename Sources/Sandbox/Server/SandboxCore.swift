@@ -13,12 +13,16 @@ final class SandboxCore: Sendable {
     let log: DeliveryLog
     let sender: WebhookSender
     let faults = Mutex(Faults())
+    let refreshes = RefreshLedger(at: .now(), gone: ConnectionTable.gone)
+    private let policy: Mutex<TokenPolicy>
     private let key: Mutex<PrivateKey>
+    private let connectionCount = Mutex<@Sendable () -> Int>({ 0 })
 
     init(
         configuration: SandboxConfiguration, loops: LoopGroup, transport: @escaping WebhookSender.Transport
     ) throws {
         self.configuration = configuration
+        policy = Mutex(configuration.tokens)
         keeper = try StateKeeper(path: configuration.statePath) {
             let given = configuration.signingKeyPEM
             return SandboxState(signingKeyPEM: try given ?? PrivateKey.generate(.rsaPKCS1SHA256).revealPEM())
@@ -31,6 +35,29 @@ final class SandboxCore: Sendable {
             for user in configuration.users where state.users[user.id] == nil { state.register(user) }
         }
     }
+
+    // MARK: The token policy
+
+    /// The token policy of this moment.
+    var tokens: TokenPolicy { policy.withLock { $0 } }
+
+    /// Changes it, or leaves it as it was when `body` throws.
+    func changeTokens(_ body: (inout TokenPolicy) throws(SandboxError) -> Void) throws(SandboxError) -> TokenPolicy {
+        try policy.withLock { policy throws(SandboxError) in
+            var changed = policy
+            try body(&changed)
+            policy = changed
+            return changed
+        }
+    }
+
+    // MARK: The server
+
+    /// Connections that are open now.
+    var openConnections: Int { connectionCount.withLock { $0 }() }
+
+    /// Says where ``openConnections`` is known: the server is made after the core.
+    func countConnections(with count: @escaping @Sendable () -> Int) { connectionCount.withLock { $0 = count } }
 
     // MARK: The signing key
 

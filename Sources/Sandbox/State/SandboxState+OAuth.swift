@@ -149,6 +149,16 @@ extension SandboxState {
         return .success(issue(grant, policy: policy, at: now))
     }
 
+    /// What is known of a refresh token; nil when nothing is.
+    package func presented(_ refreshToken: String) -> PresentedToken? {
+        guard let token = refreshTokens[SecretHash(of: refreshToken)], let grant = grants[token.grantID] else {
+            return nil
+        }
+        return PresentedToken(
+            grantID: token.grantID, clientID: grant.clientID, userID: grant.userID, generation: token.generation,
+            newestGeneration: grant.generation, issuedAt: token.issuedAt)
+    }
+
     /// A pair of the grant's present generation.
     mutating func issue(
         _ index: Dictionary<String, Grant>.Index, policy: TokenPolicy, at now: SandboxTime

@@ -57,6 +57,7 @@ package enum Routes {
         key(.loginsWrite, .post, "/v1/connect-links", Logins.createLink),
         key(.loginsRead, .get, "/v1/logins", Logins.list),
         key(.loginsRead, .get, "/v1/logins/{id}", Logins.get),
+        key(.loginsRead, .post, "/v1/logins/{id}/check", LoginUse.check),
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
         key(.eventsRead, .get, "/v1/events", Events.page),
         key(.eventsRead, .get, "/v1/events/stream", Events.stream),

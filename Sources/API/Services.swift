@@ -10,6 +10,7 @@ package struct Services: Sendable {
     let apps: AppDirectory
     let connecting: Connecting
     let records: Records
+    let tokens: LoginTokens
     let feed: EventFeed
     let verifier: WebhookVerifier
     let ingest: WebhookIngest
@@ -23,7 +24,7 @@ package struct Services: Sendable {
 
     package init(
         administration: Administration, access: AccessControl, apps: AppDirectory, connecting: Connecting,
-        records: Records, feed: EventFeed, verifier: WebhookVerifier, ingest: WebhookIngest,
+        records: Records, tokens: LoginTokens, feed: EventFeed, verifier: WebhookVerifier, ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
         self.administration = administration
@@ -31,6 +32,7 @@ package struct Services: Sendable {
         self.apps = apps
         self.connecting = connecting
         self.records = records
+        self.tokens = tokens
         self.feed = feed
         self.verifier = verifier
         self.ingest = ingest

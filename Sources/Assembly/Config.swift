@@ -1,4 +1,5 @@
 import Crypto
+import Gateway
 import HTTP
 import Net
 import Synchronization
@@ -20,6 +21,7 @@ struct Config {
     var app: AppCredentials?
     var kickAPI: String
     var kickID: String
+    var refreshPolicy = RefreshPolicy()
     var retention: Duration
     var webhookMaximumAge: Duration
     var loopCount: Int?
@@ -67,6 +69,13 @@ struct Config {
         let loopCount = environment.value(
             "GATEWAY_LOOPS", default: Int?.none, expected: "a number from 1 to 256",
             { text in Int(text).flatMap { (1...256).contains($0) ? .some($0) : nil } })
+        var refreshPolicy = RefreshPolicy()
+        refreshPolicy.rate = environment.value(
+            "GATEWAY_REFRESH_RATE", default: refreshPolicy.rate, expected: "a number from 1 to 10000",
+            { text in Double(text).flatMap { (1...10_000).contains($0) ? $0 : nil } })
+        refreshPolicy.concurrency = environment.value(
+            "GATEWAY_REFRESH_CONCURRENCY", default: refreshPolicy.concurrency, expected: "a number from 1 to 256",
+            { text in Int(text).flatMap { (1...256).contains($0) ? $0 : nil } })
         let level = environment.value(
             "GATEWAY_LOG_LEVEL", default: LogLevel.info, expected: "debug, info, notice, warning or error",
             LogLevel.init(name:))
@@ -89,7 +98,8 @@ struct Config {
         return Config(
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
             masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
-            retention: retention, webhookMaximumAge: maximumAge, loopCount: loopCount, resources: resources)
+            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge, loopCount: loopCount,
+            resources: resources)
     }
 
     private static func readApp(_ environment: inout Environment) -> AppCredentials? {

@@ -1,5 +1,7 @@
 import FoundationEssentials
+package import Gateway
 import Glibc
+package import Model
 import Telemetry
 
 /// The command line: one word says what to do.
@@ -29,6 +31,24 @@ package enum Program {
         SignalWatcher.block()
         raiseDescriptorLimit()
         Task { exit(await run(arguments)) }
+        while true { pause() }
+    }
+
+    /// Runs `serve` within another program, one that tests the gateway to destruction, with a policy of its own and a look
+    /// at every step of a refresh. Ends the process.
+    package static func host(
+        policy adjust: @escaping @Sendable (inout RefreshPolicy) -> Void,
+        onRefreshStep: @escaping @Sendable (RefreshStep, LoginID) -> Void
+    ) -> Never {
+        SignalWatcher.block()
+        raiseDescriptorLimit()
+        Task {
+            do {
+                exit(try await ServeCommand.serve(adjust: { adjust(&$0.refreshPolicy) }, onRefreshStep: onRefreshStep))
+            } catch {
+                exit(complain("\(error)\n", code: 1))
+            }
+        }
         while true { pause() }
     }
 

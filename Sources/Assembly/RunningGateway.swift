@@ -41,17 +41,24 @@ final class RunningGateway: Sendable {
     }
 
     /// Starts everything and returns when requests are answered. Throws with a text for whoever started it.
-    static func start(_ config: Config) async throws -> RunningGateway {
+    ///
+    /// - Parameter onRefreshStep: see ``TokenKeeper``; for programs that test the gateway to destruction.
+    static func start(
+        _ config: Config, onRefreshStep: @escaping @Sendable (RefreshStep, LoginID) -> Void = { _, _ in }
+    ) async throws -> RunningGateway {
         let cluster = try config.databaseURL == nil ? PostgresCluster.start(in: config.dataDirectory) : nil
         do {
-            return try await start(config, cluster: cluster)
+            return try await start(config, cluster: cluster, onRefreshStep: onRefreshStep)
         } catch {
             cluster?.stop()
             throw error
         }
     }
 
-    private static func start(_ config: Config, cluster: PostgresCluster?) async throws -> RunningGateway {
+    private static func start(
+        _ config: Config, cluster: PostgresCluster?,
+        onRefreshStep: @escaping @Sendable (RefreshStep, LoginID) -> Void
+    ) async throws -> RunningGateway {
         let loops = try LoopGroup(count: config.loopCount)
         let database = Database(
             options: try ConnectionOptions(config.databaseURL ?? cluster?.connectionString ?? ""), loops: loops)
@@ -71,14 +78,16 @@ final class RunningGateway: Sendable {
         let feed = EventFeed(
             log: log, loops: loops, encode: { EventEncoding.stream($0) }, encodeGap: { EventEncoding.stream($0) })
         let access = AccessControl(store: keys)
-        let keeper = TokenKeeper(store: logins, kick: kick, loops: loops)
+        let keeper = TokenKeeper(
+            store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)
         let services = Services(
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access), access: access,
             apps: apps,
             connecting: Connecting(
                 store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
-            records: Records(logins: logins, subscriptions: subscriptions), feed: feed,
+            records: Records(logins: logins, subscriptions: subscriptions),
+            tokens: LoginTokens(store: logins, keeper: keeper, policy: config.refreshPolicy), feed: feed,
             verifier: verifier(config, kick: kick, loops: loops), ingest: WebhookIngest(log: log, feed: feed),
             missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
             contract: try contract(config))

@@ -17,6 +17,8 @@ enum ConfigCommand {
         | KICK_ID_URL | https://id.kick.com | Kick's OAuth server |
         | GATEWAY_EVENT_RETENTION | 30d | How long events are kept (s, m, h, d) |
         | GATEWAY_WEBHOOK_MAX_AGE | 3d | Oldest webhook that is accepted; at most GATEWAY_EVENT_RETENTION |
+        | GATEWAY_REFRESH_RATE | 50 | Token refreshes per second, for each Kick app in this process |
+        | GATEWAY_REFRESH_CONCURRENCY | 16 | Token refreshes at once, for each Kick app in this process |
         | GATEWAY_LOOPS | one per core | Event loops, each a thread |
         | GATEWAY_LOG_LEVEL | info | debug, info, notice, warning or error |
         | GATEWAY_RESOURCES | found beside the program | Directory with migrations/ and openapi/ |

@@ -64,22 +64,24 @@ package struct TenantStore: Sendable {
     package func put(
         _ id: AppID, name: String, clientID: String, clientSecret: Secret<String>, isDefault: Bool
     ) async throws -> AppID {
-        try await database.transaction { transaction in
-            let known = try await transaction.query("SELECT id FROM apps WHERE client_id = \(clientID) FOR UPDATE")
-            let kept = try known.first.map { try $0["id", as: AppID.self] } ?? id
-            if isDefault {
+        try await vault.writing {
+            try await database.transaction { transaction in
+                let known = try await transaction.query("SELECT id FROM apps WHERE client_id = \(clientID) FOR UPDATE")
+                let kept = try known.first.map { try $0["id", as: AppID.self] } ?? id
+                if isDefault {
+                    _ = try await transaction.execute(
+                        "UPDATE apps SET is_default = false WHERE is_default AND id <> \(kept)")
+                }
+                let sealed = vault.seal(clientSecret.reveal(), for: Self.secretContext(kept))
                 _ = try await transaction.execute(
-                    "UPDATE apps SET is_default = false WHERE is_default AND id <> \(kept)")
+                    """
+                    INSERT INTO apps (id, name, client_id, client_secret_sealed, is_default)
+                    VALUES (\(kept), \(name), \(clientID), \(sealed), \(isDefault))
+                    ON CONFLICT (client_id) DO UPDATE SET client_secret_sealed = excluded.client_secret_sealed,
+                        is_default = apps.is_default OR excluded.is_default
+                    """)
+                return kept
             }
-            let sealed = vault.seal(clientSecret.reveal(), for: Self.secretContext(kept))
-            _ = try await transaction.execute(
-                """
-                INSERT INTO apps (id, name, client_id, client_secret_sealed, is_default)
-                VALUES (\(kept), \(name), \(clientID), \(sealed), \(isDefault))
-                ON CONFLICT (client_id) DO UPDATE SET client_secret_sealed = excluded.client_secret_sealed,
-                    is_default = apps.is_default OR excluded.is_default
-                """)
-            return kept
         }
     }
 

@@ -12,45 +12,35 @@ package final class Vault: Sendable {
     /// Announces that the table of keys has changed.
     package static let channel = "encryption_keys"
 
-    /// The data keys as last read. Never empty once ``load()`` has returned.
-    private let ring = Mutex<Sealer?>(nil)
-    private let masters: [String: SealingKey]
-    let wrapper: Sealer
+    private struct State {
+        /// Nil until the keys were loaded once.
+        var sealer: Sealer?
+        /// The keys in the sealer, the one that writes first.
+        var keys: [SealingKey] = []
+        /// Ids among them that the table has no more. They open until the next load: a row may have been read just before
+        /// it was re-sealed.
+        var leaving: Set<String> = []
+        /// The load that runs, or ran last, and the one that begins after it.
+        var running: Task<Void, any Error>?
+        var queued: Task<Void, any Error>?
+        /// Keys that a load did not bring, and when it did not.
+        var soughtInVain: [String: ContinuousClock.Instant] = [:]
+        /// The trouble that was reported last.
+        var trouble: VaultError?
+    }
+
+    /// How long a key that a load did not bring is not looked for again.
+    private static let pauseAfterVainLoad = Duration.seconds(5)
+    private static let report = Log("vault")
+
+    private let state = Mutex(State())
+    let masters: Masters
     let database: Database
 
     /// - Parameter masterKeys: the environment's ring; the first one wraps.
     package init(database: Database, masterKeys: [SealingKey]) throws(CryptoError) {
         self.database = database
-        wrapper = try Sealer(keys: masterKeys)
-        masters = Dictionary(uniqueKeysWithValues: masterKeys.map { ($0.id, $0) })
-    }
-
-    // MARK: Keys
-
-    /// Reads the keys; makes the first one. To be called before anything else, and when ``channel`` says so.
-    ///
-    /// Throws ``VaultError`` when one of them cannot be opened with what the environment holds.
-    package func load() async throws {
-        var keys = try await readKeys()
-        if !keys.contains(where: \.isWrapped) {
-            try await addKey()
-            keys = try await readKeys()
-        }
-        // Wrapped ones first: a key of the environment itself only opens what is left from older versions.
-        let sealer = try Sealer(keys: keys.filter(\.isWrapped).map(\.key) + keys.filter { !$0.isWrapped }.map(\.key))
-        ring.withLock { $0 = sealer }
-    }
-
-    /// Adds a data key, which writes from now on. Returns its id.
-    @discardableResult
-    package func addKey() async throws -> String {
-        let key = try SealingKey.random(id: "dk_" + ULID.make().description)
-        let wrapped = wrapper.seal(key.revealBytes(), for: Self.context(key.id))
-        _ = try await database.pipeline([
-            "INSERT INTO encryption_keys (id, wrapped_key, created_at) VALUES (\(key.id), \(wrapped), clock_timestamp())",
-            "SELECT pg_notify(\(Self.channel), \(key.id))",
-        ])
-        return key.id
+        masters = try Masters(masterKeys)
     }
 
     /// The id of the key that seals now.
@@ -68,74 +58,122 @@ package final class Vault: Sendable {
     package func open(_ sealed: [UInt8], for context: SealingContext) async throws -> String {
         do throws(CryptoError) {
             return try current.openText(sealed, for: context)
-        } catch .unknownKey {
+        } catch .unknownKey(let id) {
+            guard !wasSoughtInVain(id) else { throw CryptoError.unknownKey(id: id) }
             try await load()
-            return try current.openText(sealed, for: context)
+            do throws(CryptoError) {
+                return try current.openText(sealed, for: context)
+            } catch .unknownKey(let id) {
+                remember(soughtInVain: id)
+                throw CryptoError.unknownKey(id: id)
+            }
+        }
+    }
+
+    /// Runs a write that seals; a second time, with what is sealed anew, when the key that sealed it was retired before
+    /// this process heard of it.
+    func writing<R>(_ body: () async throws -> R) async throws -> R {
+        do {
+            return try await body()
+        } catch let error as DatabaseError where error.isRetiredKey {
+            try await load()
+            return try await body()
         }
     }
 
     private var current: Sealer {
-        guard let sealer = ring.withLock({ $0 }) else { preconditionFailure("the vault is used before it is loaded") }
+        guard let sealer = state.withLock({ $0.sealer }) else {
+            preconditionFailure("the vault is used before it is loaded")
+        }
         return sealer
     }
 
-    // MARK: Reading keys
+    // MARK: Loading
 
-    private struct DataKey {
-        let key: SealingKey
-        let isWrapped: Bool
+    /// Reads the keys; makes the first one. To be called before anything else, and when ``channel`` says so.
+    ///
+    /// The first time it throws ``VaultError`` when a key cannot be opened with what the environment holds. Later such a
+    /// key is reported and left out: what is sealed under the others goes on. Whoever calls while a load runs gets the
+    /// result of the one after it, which all who wait share.
+    package func load() async throws {
+        let load = state.withLock { state in
+            if let queued = state.queued { return queued }
+            let running = state.running
+            // Nobody's child: whoever asked first may hang up, and the others wait on.
+            let load = Task {
+                _ = await running?.result
+                self.state.withLock { state in
+                    state.running = state.queued
+                    state.queued = nil
+                }
+                try await readRing()
+            }
+            state.queued = load
+            return load
+        }
+        try await load.value
     }
 
-    /// Newest first.
-    private func readKeys() async throws -> [DataKey] {
-        let rows = try await database.query(
-            "SELECT id, wrapped_key FROM encryption_keys ORDER BY created_at DESC, id DESC")
-        var missing: [String] = []
-        var keys: [DataKey] = []
-        for row in rows {
-            let id = try row["id", as: String.self]
-            guard let wrapped = try row["wrapped_key", as: [UInt8]?.self] else {
-                if let master = masters[id] {
-                    keys.append(DataKey(key: master, isWrapped: false))
-                } else if !missing.contains(id) {
-                    missing.append(id)
-                }
-                continue
-            }
-            do throws(CryptoError) {
-                let bytes = try wrapper.open(wrapped, for: Self.context(id))
-                keys.append(DataKey(key: try SealingKey(id: id, bytes: bytes), isWrapped: true))
-            } catch .unknownKey(let master) {
-                if !missing.contains(master) { missing.append(master) }
+    private func readRing() async throws {
+        var stored = try await storedKeys()
+        if !stored.contains(where: { $0.wrapped != nil }) {
+            try await addKey(onlyFirst: true)
+            stored = try await storedKeys()
+        }
+        var opened: [SealingKey] = []
+        var troubles: [VaultError] = []
+        for key in stored {
+            do throws(VaultError) {
+                opened.append(try masters.open(key))
             } catch {
-                throw VaultError.doesNotOpen(key: id, under: Sealer.keyID(of: wrapped) ?? "?")
+                troubles.append(error)
             }
         }
-        guard missing.isEmpty else { throw VaultError.missing(keys: missing.sorted()) }
-        return keys
+        let trouble = VaultError.worst(of: troubles)
+        let isFirst = state.withLock { $0.sealer == nil }
+        if isFirst {
+            if let trouble { throw trouble }
+            try await checkMastersOfRows(stored)
+        }
+        try replace(with: opened, stored: stored.map(\.id), trouble: trouble)
     }
 
-    static func context(_ id: String) -> SealingContext {
-        SealingContext(table: "encryption_keys", tenant: "", row: id, column: "key")
+    private func replace(with opened: [SealingKey], stored: [String], trouble: VaultError?) throws(CryptoError) {
+        let isNews = try state.withLock { state throws(CryptoError) in
+            let known = Dictionary(state.keys.map { ($0.id, $0) }, uniquingKeysWith: { key, _ in key })
+            let fresh = Dictionary(opened.map { ($0.id, $0) }, uniquingKeysWith: { key, _ in key })
+            // In the table's order. One that does not open any more, for want of its master, is still at hand.
+            var keys = stored.compactMap { fresh[$0] ?? known[$0] }
+            let gone = state.keys.filter { !stored.contains($0.id) && !state.leaving.contains($0.id) }
+            guard !keys.isEmpty || !gone.isEmpty else { return false }
+            keys += gone
+            state.sealer = try Sealer(keys: keys)
+            state.keys = keys
+            state.leaving = Set(gone.map(\.id))
+            state.soughtInVain = state.soughtInVain.filter { fresh[$0.key] == nil }
+            defer { state.trouble = trouble }
+            return trouble != nil && trouble != state.trouble
+        }
+        if isNews, let trouble {
+            Self.report.error("a data key cannot be used here", ["error": .text(trouble)])
+        }
+    }
+
+    private func wasSoughtInVain(_ id: String) -> Bool {
+        state.withLock { $0.soughtInVain[id].map { $0 + Self.pauseAfterVainLoad > .now } ?? false }
+    }
+
+    private func remember(soughtInVain id: String) {
+        state.withLock { state in
+            if state.soughtInVain.count >= 100 { state.soughtInVain = [:] }
+            state.soughtInVain[id] = .now
+        }
     }
 }
 
-/// Why stored data cannot be opened as a whole. For the operator; names key ids, never keys.
-package enum VaultError: Error, Equatable, CustomStringConvertible {
-    /// Data is sealed under these keys of the environment, and they are not there.
-    case missing(keys: [String])
-    /// The environment has a key of that name, but it is another one.
-    case doesNotOpen(key: String, under: String)
-
-    package var description: String {
-        switch self {
-        case .missing(let keys):
-            let names = keys.map { "\"\($0)\"" }.joined(separator: ", ")
-            return "GATEWAY_ENCRYPTION_KEYS lacks \(names): stored logins are sealed under it"
-        case .doesNotOpen(let key, let master):
-            return
-                "the data key \(key) does not open: GATEWAY_ENCRYPTION_KEYS holds another key under the name \"\(master)\" "
-                + "than the one that wrapped it"
-        }
+extension DatabaseError {
+    /// Whether a row could not be written because the key that sealed it is not there any more.
+    package var isRetiredKey: Bool {
+        sqlState == .foreignKeyViolation && constraint?.hasSuffix("_key_id_fkey") == true
     }
 }

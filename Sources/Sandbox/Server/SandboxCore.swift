@@ -16,7 +16,12 @@ final class SandboxCore: Sendable {
     let refreshes = RefreshLedger(at: .now(), gone: ConnectionTable.gone)
     private let policy: Mutex<TokenPolicy>
     private let key: Mutex<PrivateKey>
-    private let connectionCount = Mutex<@Sendable () -> Int>({ 0 })
+    private let connections = Mutex(Connections { 0 })
+
+    /// In a structure: a closure that stands in a mutex by itself is wrapped once more at every access.
+    private struct Connections: Sendable {
+        let count: @Sendable () -> Int
+    }
 
     init(
         configuration: SandboxConfiguration, loops: LoopGroup, transport: @escaping WebhookSender.Transport
@@ -54,10 +59,10 @@ final class SandboxCore: Sendable {
     // MARK: The server
 
     /// Connections that are open now.
-    var openConnections: Int { connectionCount.withLock { $0 }() }
+    var openConnections: Int { connections.withLock { $0 }.count() }
 
     /// Says where ``openConnections`` is known: the server is made after the core.
-    func countConnections(with count: @escaping @Sendable () -> Int) { connectionCount.withLock { $0 = count } }
+    func countConnections(with count: @escaping @Sendable () -> Int) { connections.withLock { $0 = Connections(count: count) } }
 
     // MARK: The signing key
 

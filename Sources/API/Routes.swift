@@ -56,7 +56,10 @@ package enum Routes {
         // A tenant's frontends and bots.
         key(.loginsWrite, .post, "/v1/connect-links", Logins.createLink),
         key(.loginsRead, .get, "/v1/logins", Logins.list),
+        key(.loginsWrite, .post, "/v1/logins", Logins.importPair),
         key(.loginsRead, .get, "/v1/logins/{id}", Logins.get),
+        key(.loginsWrite, .delete, "/v1/logins/{id}", Logins.disconnect),
+        key(.loginsWrite, .post, "/v1/logins/{id}/refresh", Logins.refresh),
         key(.loginsRead, .post, "/v1/logins/{id}/check", LoginUse.check),
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
         key(.eventsRead, .get, "/v1/events", Events.page),
@@ -70,6 +73,9 @@ package enum Routes {
         admin(.delete, "/admin/v1/keys/{key}", Admin.revokeKey),
         admin(.get, "/admin/v1/apps", Admin.listApps),
         admin(.put, "/admin/v1/apps", Admin.putApp),
+        admin(.get, "/admin/v1/encryption-keys", EncryptionKeys.status),
+        admin(.post, "/admin/v1/encryption-keys/rotate", EncryptionKeys.rotate),
+        admin(.delete, "/admin/v1/encryption-keys/{id}", EncryptionKeys.retire),
     ]
 
     private typealias RouteHandler = @Sendable (RequestContext) async throws -> Response

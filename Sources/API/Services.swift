@@ -6,6 +6,7 @@ package import Telemetry
 /// What the routes stand on: the use cases, and what the configuration decided.
 package struct Services: Sendable {
     let administration: Administration
+    let rotation: KeyRotation
     let access: AccessControl
     let apps: AppDirectory
     let connecting: Connecting
@@ -23,11 +24,13 @@ package struct Services: Sendable {
     let contract: [UInt8]
 
     package init(
-        administration: Administration, access: AccessControl, apps: AppDirectory, connecting: Connecting,
+        administration: Administration, rotation: KeyRotation, access: AccessControl, apps: AppDirectory,
+        connecting: Connecting,
         records: Records, tokens: LoginTokens, feed: EventFeed, verifier: WebhookVerifier, ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
         self.administration = administration
+        self.rotation = rotation
         self.access = access
         self.apps = apps
         self.connecting = connecting

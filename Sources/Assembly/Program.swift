@@ -16,6 +16,7 @@ package enum Program {
           serve      run the gateway, configured by the environment (see: config)
           dev        run everything for development: database, sandbox, gateway, demo
           trigger    make one event happen in the sandbox (see: trigger --help)
+          keys       look at, rotate and retire the keys that seal stored secrets (see: keys --help)
           migrate    bring the database's schema up to date and stop
           config     print the settings, their defaults and meaning
           version    print the version
@@ -60,6 +61,7 @@ package enum Program {
             case "serve": return try await ServeCommand.run(rest)
             case "dev": return try await DevCommand.run(rest)
             case "trigger": return try await TriggerCommand.run(rest)
+            case "keys": return try await KeysCommand.run(rest)
             case "migrate": return try await MigrateCommand.run(rest)
             case "config": return ConfigCommand.run(rest)
             case "version", "--version": return say("kick-gateway \(version)\n")

@@ -69,7 +69,8 @@ final class RunningGateway: Sendable {
         let apps = AppDirectory(store: tenants)
         try await putDefaultApp(config, tenants)
         let client = OutboundClient(loops: loops, tls: try TLSContext())
-        let kick = try kickAccess(config, apps: apps, client: client)
+        let kick = try kickAccess(
+            config, apps: apps, tokens: AppTokenStore(database: database, vault: vault), client: client)
 
         let log = EventLog(database: database)
         let logins = LoginStore(database: database, vault: vault)
@@ -80,9 +81,10 @@ final class RunningGateway: Sendable {
         let access = AccessControl(store: keys)
         let keeper = TokenKeeper(
             store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)
+        let rotation = KeyRotation(vault: vault, resealing: Resealing(vault: vault, database: database))
         let services = Services(
-            administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access), access: access,
-            apps: apps,
+            administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access),
+            rotation: rotation, access: access, apps: apps,
             connecting: Connecting(
                 store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
@@ -95,13 +97,13 @@ final class RunningGateway: Sendable {
         let server = HTTPServer(loops: loops, handler: Routes.handler(services))
         let address = try await server.listen(on: [config.listen])[0]
         let watch = KeyWatch(store: keys, access: access, feed: feed)
-        listen(database, feed: feed, watch: watch)
+        listen(database, feed: feed, watch: watch, rotation: rotation)
         let retention = Retention(log: log, keep: config.retention)
         let sync = SubscriptionSync(store: subscriptions, kick: kick)
         let background = [
             loops.next().spawn { await keeper.run() }, loops.next().spawn { await sync.run() },
             loops.next().spawn { await feed.poll() }, loops.next().spawn { await watch.run() },
-            loops.next().spawn { await retention.run() },
+            loops.next().spawn { await retention.run() }, loops.next().spawn { await rotation.run() },
         ]
         report.notice("listening", ["address": .text(address), "public_url": .string(config.publicURL)])
         return RunningGateway(
@@ -157,10 +159,13 @@ extension RunningGateway {
             clientSecret: app.clientSecret, isDefault: true)
     }
 
-    private static func kickAccess(_ config: Config, apps: AppDirectory, client: OutboundClient) throws -> KickAccess {
+    private static func kickAccess(
+        _ config: Config, apps: AppDirectory, tokens: AppTokenStore, client: OutboundClient
+    ) throws -> KickAccess {
         let servers = KickServers(id: try url(config.kickID), api: try url(config.kickAPI))
         return KickAccess(
-            servers: servers, apps: apps, exchange: KickTransport.exchange(over: client, servers: servers))
+            servers: servers, apps: apps, tokens: tokens,
+            exchange: KickTransport.exchange(over: client, servers: servers))
     }
 
     private static func verifier(_ config: Config, kick: KickAccess, loops: LoopGroup) -> WebhookVerifier {
@@ -180,8 +185,12 @@ extension RunningGateway {
         }
     }
 
-    private static func listen(_ database: Database, feed: EventFeed, watch: KeyWatch) {
-        _ = database.listen(channels: [EventLog.channel, KeyStore.revocationChannel]) { notification in
+    private static func listen(_ database: Database, feed: EventFeed, watch: KeyWatch, rotation: KeyRotation) {
+        _ = database.listen(channels: [EventLog.channel, KeyStore.revocationChannel, Vault.channel]) { notification in
+            if notification.channel == Vault.channel {
+                Loop.current?.spawn { await rotation.reload() }
+                return
+            }
             if notification.channel == KeyStore.revocationChannel {
                 if let key = KeyID(notification.payload) { watch.didRevoke(key) }
                 return
@@ -194,6 +203,7 @@ extension RunningGateway {
         } onConnect: {
             // What was announced while nobody listened is found by looking.
             Loop.current?.spawn { await feed.compareWithLog() }
+            Loop.current?.spawn { await rotation.reload() }
         }
     }
 

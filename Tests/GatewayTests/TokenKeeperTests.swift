@@ -57,7 +57,8 @@ struct TokenKeeperTests {
             let tenant = try await fixture.makeTenant()
             let login = try await fixture.makeLogin(of: tenant, kickUserID: 1, refreshAfter: .seconds(-1))
             let kick = KickAccess(
-                servers: .kick, apps: AppDirectory(store: fixture.tenants), exchange: endpoint.exchange)
+                servers: .kick, apps: AppDirectory(store: fixture.tenants),
+                tokens: AppTokenStore(database: fixture.database, vault: fixture.vault), exchange: endpoint.exchange)
             let keeper = TokenKeeper(store: fixture.logins, kick: kick, loops: fixture.loops)
             try await body(fixture, keeper) { try #require(try await fixture.logins.login(login.id, in: tenant.id)) }
         }

@@ -55,8 +55,8 @@ package final class KeyRotation: Sendable {
         /// The key under which everything was that could be, when it was last looked through.
         var settledKey: String?
         var unreadable = 0
-        var lastSweep = Deadline(nanoseconds: 0)
-        var lastReload = Deadline.now()
+        var sweepAt = Deadline(nanoseconds: 0)
+        var reloadAt = Deadline(nanoseconds: 0)
     }
 
     private static let report = Log("vault")
@@ -118,16 +118,14 @@ package final class KeyRotation: Sendable {
 
     // MARK: Hearing of changes
 
-    /// The table of keys has changed, or may have: reads it, until that succeeds or the task is cancelled.
+    /// The table of keys has changed, or may have: reads it. When that fails it is tried again by ``run()``.
     package func reload() async {
-        while !Task.isCancelled {
-            do {
-                state.withLock { $0.lastReload = .now() }
-                return try await vault.load()
-            } catch {
-                Self.report.warning("the encryption keys cannot be read", ["error": .string("\(error)")])
-                try? await sleep(for: policy.interval)
-            }
+        do {
+            try await vault.load()
+            state.withLock { $0.reloadAt = .after(policy.reload) }
+        } catch {
+            Self.report.warning("the encryption keys cannot be read", ["error": .string("\(error)")])
+            state.withLock { $0.reloadAt = .after(policy.interval) }
         }
     }
 
@@ -150,10 +148,7 @@ package final class KeyRotation: Sendable {
 
     private func look() async throws {
         let (reloads, sweeps) = state.withLock { state in
-            (
-                (state.lastReload + policy.reload).hasPassed,
-                (state.lastSweep + policy.sweep).hasPassed || state.settledKey != vault.writingKeyID
-            )
+            (state.reloadAt.hasPassed, state.sweepAt.hasPassed || state.settledKey != vault.writingKeyID)
         }
         if reloads { await reload() }
         if sweeps { try await reseal() }
@@ -206,7 +201,7 @@ package final class KeyRotation: Sendable {
             defer {
                 state.settledKey = pass.key
                 state.unreadable = pass.unreadable.count
-                state.lastSweep = .now()
+                state.sweepAt = .after(policy.sweep)
             }
             return state.unreadable
         }

@@ -3,7 +3,7 @@ import Net
 import Sandbox
 import Testing
 
-@Suite("Sandbox: JSON, command line, state file, faults")
+@Suite("Sandbox: JSON, command line, state file")
 struct PartsTests {
     // MARK: JSON
 
@@ -139,31 +139,5 @@ struct PartsTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data("{}".utf8).write(to: URL(filePath: path))
         #expect(throws: SandboxError.self) { try StateKeeper(path: path) { Samples.state() } }
-    }
-
-    // MARK: Faults
-
-    @Test("A fault meets as many requests as ordered, and only those it fits")
-    func faults() throws {
-        var faults = Faults()
-        let json = JSON(parsing: #"{"target":"token","status":400,"body":"","count":2,"grant_type":"refresh_token"}"#)!
-        #expect(faults.add(try Faults.Fault.parse(json).get()))
-        #expect(faults.take(.api, path: "/public/v1/users") == nil)
-        #expect(faults.take(.token, path: "/oauth/token", grantType: "client_credentials") == nil)
-        for _ in 1...2 {
-            #expect(faults.take(.token, path: "/oauth/token", grantType: "refresh_token")?.status == 400)
-        }
-        #expect(faults.take(.token, path: "/oauth/token", grantType: "refresh_token") == nil)
-    }
-
-    @Test(
-        "A fault that makes no sense is refused",
-        arguments: [
-            "{}", #"{"target":"moon","status":500}"#, #"{"target":"api"}"#, #"{"target":"api","status":99}"#,
-            #"{"target":"api","close":1}"#, #"{"target":"api","status":500,"when":"never"}"#,
-            #"{"target":"api","delay_ms":-1}"#,
-        ])
-    func badFault(text: String) throws {
-        #expect(throws: SandboxError.self) { try Faults.Fault.parse(JSON(parsing: text)!).get() }
     }
 }

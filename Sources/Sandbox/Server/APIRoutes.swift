@@ -42,12 +42,26 @@ struct APIRoutes: Sendable {
     private func authenticated(
         _ request: Request, _ body: (SandboxState.Bearer) throws -> APIAnswer
     ) async throws -> Response {
-        try await core.answer(.api, path: request.path) {
-            let now = SandboxTime.now()
-            guard let token = request.bearerToken, let bearer = core.keeper.read({ $0.bearer(of: token, at: now) })
-            else { return Response(.unauthorized) }
+        try await answer(request) {
+            guard let bearer = bearer(of: request) else { return Response(.unauthorized) }
             return Response(try body(bearer))
         }
+    }
+
+    private func answer(_ request: Request, work: () throws -> Response) async throws -> Response {
+        try await core.answer {
+            var asked = Faults.Request(.api)
+            (asked.method, asked.path) = (request.method.rawValue, request.path)
+            let bearer = bearer(of: request)
+            (asked.clientID, asked.userID) = (bearer?.clientID, bearer?.userID)
+            return asked
+        } work: {
+            try work()
+        }
+    }
+
+    private func bearer(of request: Request) -> SandboxState.Bearer? {
+        request.bearerToken.flatMap { token in core.keeper.read { $0.bearer(of: token, at: .now()) } }
     }
 
     private func patchChannel(_ request: Request) async throws -> Response {
@@ -78,7 +92,7 @@ struct APIRoutes: Sendable {
 
     /// The one call without a token (FACTS §2.11).
     private func publicKey(_ request: Request) async throws -> Response {
-        try await core.answer(.api, path: request.path) {
+        try await answer(request) {
             Response(.ok(["public_key": .string(core.publicKeyPEM)]))
         }
     }

@@ -56,6 +56,7 @@ struct ControlRoutes: Sendable {
             "key_fingerprint": .string(core.keyFingerprint),
             "deliveries": core.log.countsJSON,
             "pending_faults": .integer(core.faults.withLock { $0.pendingCount }),
+            "met_faults": .integer(core.faults.withLock { $0.metCount }),
             "demo": demo.json,
             "event_types": .array(
                 EventCatalog.entries.map { entry in

@@ -11,8 +11,8 @@ struct OAuthRoutes: Sendable {
         // What the consent page sends; clients never call it.
         router.add(.post, "/oauth/authorize") { try await decide($0) }
         router.add(.post, "/oauth/token") { try await token($0) }
-        router.add(.post, "/oauth/revoke") { try revoke($0) }
-        router.add(.post, "/oauth/token/introspect") { introspect($0) }
+        router.add(.post, "/oauth/revoke") { try await revoke($0) }
+        router.add(.post, "/oauth/token/introspect") { try await introspect($0) }
     }
 
     private func showConsent(_ request: Request) throws -> Response {
@@ -62,7 +62,14 @@ struct OAuthRoutes: Sendable {
         // The network and Kick's own work take their time, before and after the change.
         let pause = Duration.milliseconds(core.tokens.answerDelayMilliseconds) / 2
         if pause > .zero { try? await sleep(for: pause) }
-        let response = try await core.answer(.token, path: request.path, grantType: form?["grant_type"]) {
+        let response = try await core.answer {
+            var asked = Faults.Request(.token)
+            asked.path = request.path
+            asked.grantType = form?["grant_type"]
+            asked.clientID = form?["client_id"]
+            asked.userID = form.flatMap(userID(of:))
+            return asked
+        } work: {
             guard let form else { return .oauthError(.invalidRequest, policy: core.tokens) }
             return try token(form)
         }
@@ -100,27 +107,50 @@ struct OAuthRoutes: Sendable {
         return state.presented(token).flatMap { $0.clientID == form["client_id"] ? $0 : nil }
     }
 
-    private func revoke(_ request: Request) throws -> Response {
-        let query = try request.query()
-        // The sources disagree on the name of the hint (FACTS §1.7).
-        let hint = query["token_type_hint"] ?? query["token_hint_type"]
-        guard let token = query["token"], !token.isEmpty, ["access_token", "refresh_token", nil].contains(hint) else {
-            return .oauthError(.invalidRequest, policy: core.tokens)
+    /// Whose code or refresh token a request shows.
+    private func userID(of form: QueryItems) -> Int? {
+        core.keeper.read { state in
+            form["code"].flatMap(state.userID(ofCode:)) ?? form["refresh_token"].flatMap { state.presented($0)?.userID }
         }
-        try core.keeper.change { $0.revoke(token) }
-        return .text("OK")
     }
 
-    private func introspect(_ request: Request) -> Response {
-        guard let token = request.bearerToken else { return Response(.unauthorized) }
-        guard let bearer = core.keeper.read({ $0.bearer(of: token, at: .now()) }) else {
-            return Response(.ok(["active": false]))
+    private func revoke(_ request: Request) async throws -> Response {
+        let query = try request.query()
+        return try await core.answer {
+            var asked = Faults.Request(.revoke)
+            asked.path = request.path
+            let owner = query["token"].flatMap { token in core.keeper.read { $0.owner(of: token) } }
+            (asked.clientID, asked.userID) = (owner?.clientID, owner?.userID)
+            return asked
+        } work: {
+            // The sources disagree on the name of the hint (FACTS §1.7).
+            let hint = query["token_type_hint"] ?? query["token_hint_type"]
+            guard let token = query["token"], !token.isEmpty, ["access_token", "refresh_token", nil].contains(hint)
+            else { return .oauthError(.invalidRequest, policy: core.tokens) }
+            try core.keeper.change { $0.revoke(token) }
+            return .text("OK")
         }
-        return Response(
-            .ok([
-                "active": true, "client_id": .string(bearer.clientID), "token_type": bearer.isApp ? "app" : "user",
-                "scope": .string(bearer.scopes.joined(separator: " ")), "exp": .integer(bearer.expiresAt.seconds),
-            ]))
+    }
+
+    private func introspect(_ request: Request) async throws -> Response {
+        func bearer() -> SandboxState.Bearer? {
+            request.bearerToken.flatMap { token in core.keeper.read { $0.bearer(of: token, at: .now()) } }
+        }
+        return try await core.answer {
+            var asked = Faults.Request(.introspect)
+            asked.path = request.path
+            let bearer = bearer()
+            (asked.clientID, asked.userID) = (bearer?.clientID, bearer?.userID)
+            return asked
+        } work: {
+            guard request.bearerToken != nil else { return Response(.unauthorized) }
+            guard let bearer = bearer() else { return Response(.ok(["active": false])) }
+            return Response(
+                .ok([
+                    "active": true, "client_id": .string(bearer.clientID), "token_type": bearer.isApp ? "app" : "user",
+                    "scope": .string(bearer.scopes.joined(separator: " ")), "exp": .integer(bearer.expiresAt.seconds),
+                ]))
+        }
     }
 }
 

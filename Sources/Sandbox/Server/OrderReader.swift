@@ -36,6 +36,19 @@ struct OrderReader: Sendable {
         return text
     }
 
+    /// One of the names of a list of cases.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String, of type: Choice.Type
+    ) throws(SandboxError) -> Choice? where Choice.RawValue == String {
+        guard let value = json[name] else { return nil }
+        guard let choice = value.stringValue.flatMap(Choice.init) else {
+            let names = type.allCases.map(\.rawValue)
+            throw .configuration(
+                reason: "\(name): expected \(names.dropLast().joined(separator: ", ")) or \(names.last ?? "")")
+        }
+        return choice
+    }
+
     func texts(_ name: String) throws(SandboxError) -> [String]? {
         guard let value = json[name] else { return nil }
         guard let texts = value.arrayValue?.map(\.stringValue), !texts.contains(nil) else {

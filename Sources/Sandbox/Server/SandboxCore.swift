@@ -61,8 +61,10 @@ final class SandboxCore: Sendable {
     /// Connections that are open now.
     var openConnections: Int { connections.withLock { $0 }.count() }
 
-    /// Says where ``openConnections`` is known: the server is made after the core.
-    func countConnections(with count: @escaping @Sendable () -> Int) { connections.withLock { $0 = Connections(count: count) } }
+    /// Says who knows ``openConnections``: the server is made after the core.
+    func countConnections(with count: @escaping @Sendable () -> Int) {
+        connections.withLock { $0 = Connections(count: count) }
+    }
 
     // MARK: The signing key
 
@@ -146,27 +148,4 @@ final class SandboxCore: Sendable {
                 WebhookSender.Job(webhook: webhook, url: destination.url, broadcasterID: broadcasterID))
         }
     }
-
-    // MARK: Faults
-
-    /// Answers with `work`, unless a fault was ordered for such a request.
-    func answer(
-        _ target: Faults.Target, path: String, grantType: String? = nil, work: () throws -> Response
-    ) async throws -> Response {
-        let taken = faults.withLock { $0.take(target, path: path, grantType: grantType) }
-        guard let fault = taken else { return try work() }
-        var real: Response?
-        if fault.moment == .after || (fault.status == nil && !fault.closesConnection) { real = try work() }
-        if fault.delayMilliseconds > 0 { try? await sleep(for: .milliseconds(fault.delayMilliseconds)) }
-        if fault.closesConnection {
-            // A body that ends before its announced length: the server cuts the connection.
-            return Response(body: .chunks(length: 2) { _ in throw LostAnswer() })
-        }
-        guard let status = fault.status else { return try real ?? work() }
-        var fields: Fields = [.contentType: FieldValue(replacingInvalidIn: fault.contentType)]
-        if let seconds = fault.retryAfter { fields.set(.retryAfter, FieldValue(seconds)) }
-        return Response(status: Status(status), fields: fields, body: .bytes(Array(fault.body.utf8)))
-    }
-
-    private struct LostAnswer: Error {}
 }

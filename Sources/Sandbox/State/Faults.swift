@@ -3,6 +3,10 @@ package struct Faults: Sendable {
     package enum Target: String, Sendable, CaseIterable {
         /// POST /oauth/token
         case token
+        /// POST /oauth/revoke
+        case revoke
+        /// POST /oauth/token/introspect
+        case introspect
         /// Everything below /public
         case api
     }
@@ -13,34 +17,74 @@ package struct Faults: Sendable {
         case after
     }
 
+    /// Where the connection is cut.
+    package enum Cut: String, Sendable, CaseIterable {
+        /// Nothing of the answer arrives.
+        case beforeHead = "before_head"
+        /// The head and one half of the body arrive. The work is done, whatever the moment.
+        case inBody = "in_body"
+    }
+
+    /// What a fault is looked up by.
+    package struct Request: Sendable {
+        package let target: Target
+        package var method = "POST"
+        package var path = ""
+        package var grantType: String?
+        /// The client that calls, and the user its token is of, as far as known.
+        package var clientID: String?
+        package var userID: Int?
+
+        package init(_ target: Target) { self.target = target }
+    }
+
     package struct Fault: Sendable {
         package var target: Target
         package var moment = Moment.before
         /// How many requests it meets.
         package var remaining = 1
-        /// Nil leaves the real answer as it is; then only the delay matters.
+        /// It meets each request of this number that fits: the second, fourth … for 2.
+        package var every = 1
+        /// Fitting requests that it let pass since it met one.
+        fileprivate var passed = 0
+        /// Nil leaves the real answer as it is; then only the delay and the cut matter.
         package var status: Int?
         package var body = ""
         package var contentType = "application/json"
         package var retryAfter: Int?
         package var delayMilliseconds = 0
-        /// The connection ends in the middle of the answer.
-        package var closesConnection = false
+        package var cut: Cut?
         /// Only requests whose path begins so; "" is all of the target.
         package var pathPrefix = ""
+        /// Only requests with this method.
+        package var method: String?
         /// For tokens: only requests with this `grant_type`.
         package var grantType: String?
+        /// Only requests of this client, or about this user.
+        package var clientID: String?
+        package var userID: Int?
 
         package init(target: Target) {
             self.target = target
+        }
+
+        fileprivate func fits(_ request: Request) -> Bool {
+            target == request.target && request.path.hasPrefix(pathPrefix)
+                && (method == nil || method == request.method)
+                && (grantType == nil || grantType == request.grantType)
+                && (clientID == nil || clientID == request.clientID) && (userID == nil || userID == request.userID)
         }
     }
 
     /// Oldest first; the first that fits a request is used up by it.
     private var faults: [Fault] = []
+    /// Requests that met a fault so far.
+    package private(set) var metCount = 0
     static let maximumCount = 1000
 
     package init() {}
+
+    package var isEmpty: Bool { faults.isEmpty }
 
     package var pendingCount: Int { faults.reduce(0) { $0 + $1.remaining } }
 
@@ -54,68 +98,17 @@ package struct Faults: Sendable {
     package mutating func clear() { faults = [] }
 
     /// The fault that meets this request, if any.
-    package mutating func take(_ target: Target, path: String, grantType: String? = nil) -> Fault? {
-        let index = faults.firstIndex { fault in
-            fault.target == target && path.hasPrefix(fault.pathPrefix)
-                && (fault.grantType == nil || fault.grantType == grantType)
+    package mutating func take(_ request: Request) -> Fault? {
+        for index in faults.indices where faults[index].fits(request) {
+            faults[index].passed += 1
+            guard faults[index].passed == faults[index].every else { continue }
+            faults[index].passed = 0
+            faults[index].remaining -= 1
+            metCount += 1
+            let fault = faults[index]
+            if fault.remaining <= 0 { faults.remove(at: index) }
+            return fault
         }
-        guard let index else { return nil }
-        faults[index].remaining -= 1
-        let fault = faults[index]
-        if fault.remaining <= 0 { faults.remove(at: index) }
-        return fault
-    }
-}
-
-extension Faults.Fault {
-    /// Reads the body of POST /sandbox/faults; the text says what is wrong.
-    package static func parse(_ json: JSON) -> Result<Faults.Fault, SandboxError> {
-        func wrong(_ text: String) -> Result<Faults.Fault, SandboxError> { .failure(.configuration(reason: text)) }
-        guard let target = (json["target"]?.stringValue).flatMap(Faults.Target.init) else {
-            return wrong("target: expected token or api")
-        }
-        var fault = Faults.Fault(target: target)
-        if let value = json["when"] {
-            guard let moment = value.stringValue.flatMap(Faults.Moment.init) else {
-                return wrong("when: expected before or after")
-            }
-            fault.moment = moment
-        }
-        if let value = json["count"] {
-            guard let count = value.integerValue, (1...1_000_000).contains(count) else {
-                return wrong("count: expected 1 to 1000000")
-            }
-            fault.remaining = count
-        }
-        if let value = json["status"] {
-            guard let status = value.integerValue, (200...599).contains(status) else {
-                return wrong("status: expected 200 to 599")
-            }
-            fault.status = status
-        }
-        if let value = json["delay_ms"] {
-            guard let delay = value.integerValue, (0...300_000).contains(delay) else {
-                return wrong("delay_ms: expected 0 to 300000")
-            }
-            fault.delayMilliseconds = delay
-        }
-        if let value = json["retry_after"] {
-            guard let seconds = value.integerValue, (0...86400).contains(seconds) else {
-                return wrong("retry_after: expected seconds, 0 to 86400")
-            }
-            fault.retryAfter = seconds
-        }
-        if let value = json["body"] { fault.body = value.stringValue ?? value.text }
-        if let value = json["content_type"]?.stringValue { fault.contentType = value }
-        if let value = json["close"] {
-            guard let closes = value.boolValue else { return wrong("close: expected true or false") }
-            fault.closesConnection = closes
-        }
-        if let value = json["path_prefix"]?.stringValue { fault.pathPrefix = value }
-        fault.grantType = json["grant_type"]?.stringValue
-        guard fault.status != nil || fault.closesConnection || fault.delayMilliseconds > 0 else {
-            return wrong("expected at least one of status, close, delay_ms")
-        }
-        return .success(fault)
+        return nil
     }
 }

@@ -159,6 +159,16 @@ extension SandboxState {
             newestGeneration: grant.generation, issuedAt: token.issuedAt)
     }
 
+    func userID(ofCode code: String) -> Int? { codes[SecretHash(of: code)]?.userID }
+
+    /// Whom a token of any kind belongs to, expired or not; no user for an app token.
+    func owner(of token: String) -> (clientID: String, userID: Int?)? {
+        if let presented = presented(token) { return (presented.clientID, presented.userID) }
+        return accessTokens[SecretHash(of: token)].map { record in
+            (record.clientID, record.grantID.flatMap { grants[$0]?.userID })
+        }
+    }
+
     /// A pair of the grant's present generation.
     mutating func issue(
         _ index: Dictionary<String, Grant>.Index, policy: TokenPolicy, at now: SandboxTime

@@ -84,6 +84,13 @@ private struct Option: Sendable {
             $1.statePath = $0
             return true
         },
+        Option(
+            "record-secrets", "FILE", "a path",
+            "Appends every secret issued or told, one a line, for tests that look for leaks (mode 0600)."
+        ) {
+            $1.secretsPath = $0
+            return true
+        },
         Option("client-id", "TEXT", "a text", "The app's client id; default sandbox-client.") {
             $1.app.clientID = $0
             return true

@@ -8,6 +8,8 @@ package struct SandboxConfiguration: Sendable {
     package var allowsRemote = false
     /// Where the state survives; nil: nowhere.
     package var statePath: String?
+    /// Where every secret is written in the clear, for tests that look for leaks; nil: nowhere.
+    package var secretsPath: String?
     /// The key that signs webhooks, as a PKCS#8 PEM, for a state that does not have one yet; nil makes one, which takes
     /// some hundred milliseconds.
     package var signingKeyPEM: String?

@@ -119,6 +119,7 @@ struct ControlRoutes: Sendable {
         guard !app.clientSecret.isEmpty, !app.redirectURIs.isEmpty else {
             return .controlError("a new app needs client_secret and redirect_uris")
         }
+        try core.secrets?.told(app.clientSecret)
         let changed = app
         try core.keeper.change { $0.register(changed) }
         return .json(changed.json)

@@ -39,6 +39,7 @@ struct OAuthRoutes: Sendable {
             let policy = core.tokens
             let code = try core.keeper.change { $0.allow(consent, userID: userID, policy: policy, at: .now()) }
             guard let code else { break }
+            try core.secrets?.issued([code])
             return redirect(to: consent.redirectURI, ["code": code, "state": consent.state])
         case "deny": return redirect(to: consent.redirectURI, ["error": "access_denied", "state": consent.state])
         default: break
@@ -83,13 +84,16 @@ struct OAuthRoutes: Sendable {
         let (presented, result) = try core.keeper.change { state in
             (presentedToken(form, in: state), state.token(parameter: { form[$0] }, policy: policy, at: now))
         }
+        try core.secrets?.told(form["client_secret"], form["code_verifier"])
         switch result {
         case .success(let answer):
+            try core.secrets?.issued(answer.secrets)
             if let presented { core.refreshes.record(presented, isAccepted: true, at: now) }
             var response = Response.json(answer.json)
             response.fields.set(.cacheControl, "no-store")
             return response
         case .failure(let refusal):
+            try core.secrets?.told(form["code"], form["refresh_token"])
             if refusal == .invalidGrant, form["grant_type"] == "refresh_token" {
                 core.refreshes.record(presented, isAccepted: false, at: now)
             }
@@ -127,6 +131,7 @@ struct OAuthRoutes: Sendable {
             let hint = query["token_type_hint"] ?? query["token_hint_type"]
             guard let token = query["token"], !token.isEmpty, ["access_token", "refresh_token", nil].contains(hint)
             else { return .oauthError(.invalidRequest, policy: core.tokens) }
+            try core.secrets?.told(token)
             try core.keeper.change { $0.revoke(token) }
             return .text("OK")
         }
@@ -143,7 +148,8 @@ struct OAuthRoutes: Sendable {
             (asked.clientID, asked.userID) = (bearer?.clientID, bearer?.userID)
             return asked
         } work: {
-            guard request.bearerToken != nil else { return Response(.unauthorized) }
+            guard let token = request.bearerToken else { return Response(.unauthorized) }
+            try core.secrets?.told(token)
             guard let bearer = bearer() else { return Response(.ok(["active": false])) }
             return Response(
                 .ok([

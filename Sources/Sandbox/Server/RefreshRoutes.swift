@@ -28,6 +28,7 @@ struct RefreshRoutes: Sendable {
             $0.makeGrants(order, clientID: clientID, policy: policy, at: .now())
         }
         guard let made else { return .controlError("there is no app \(clientID)", status: .notFound) }
+        try core.secrets?.issued(made.flatMap { $0.tokens.secrets })
         return .json([
             "data": .array(
                 made.map { userID, tokens in

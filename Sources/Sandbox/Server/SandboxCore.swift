@@ -13,6 +13,8 @@ final class SandboxCore: Sendable {
     let log: DeliveryLog
     let sender: WebhookSender
     let faults = Mutex(Faults())
+    /// Nil: secrets are not written down.
+    let secrets: SecretsFile?
     let refreshes = RefreshLedger(at: .now(), gone: ConnectionTable.gone)
     private let policy: Mutex<TokenPolicy>
     private let key: Mutex<PrivateKey>
@@ -28,6 +30,8 @@ final class SandboxCore: Sendable {
     ) throws {
         self.configuration = configuration
         policy = Mutex(configuration.tokens)
+        secrets = try configuration.secretsPath.map { path throws(SandboxError) in try SecretsFile(path: path) }
+        try secrets?.told(configuration.app.clientSecret)
         keeper = try StateKeeper(path: configuration.statePath) {
             let given = configuration.signingKeyPEM
             return SandboxState(signingKeyPEM: try given ?? PrivateKey.generate(.rsaPKCS1SHA256).revealPEM())

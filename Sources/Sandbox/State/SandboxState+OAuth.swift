@@ -28,6 +28,8 @@ package struct IssuedTokens: Sendable {
     /// Nil for an app token.
     package let refreshToken: String?
     package let scopes: [String]
+
+    var secrets: [String] { [accessToken] + (refreshToken.map { [$0] } ?? []) }
 }
 
 extension SandboxState {

@@ -10,6 +10,8 @@ package struct Services: Sendable {
     let access: AccessControl
     let apps: AppDirectory
     let connecting: Connecting
+    let importing: Importing
+    let disconnecting: Disconnecting
     let records: Records
     let tokens: LoginTokens
     let feed: EventFeed
@@ -26,7 +28,8 @@ package struct Services: Sendable {
     package init(
         administration: Administration, rotation: KeyRotation, access: AccessControl, apps: AppDirectory,
         connecting: Connecting,
-        records: Records, tokens: LoginTokens, feed: EventFeed, verifier: WebhookVerifier, ingest: WebhookIngest,
+        importing: Importing, disconnecting: Disconnecting, records: Records, tokens: LoginTokens, feed: EventFeed,
+        verifier: WebhookVerifier, ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
         self.administration = administration
@@ -34,6 +37,8 @@ package struct Services: Sendable {
         self.access = access
         self.apps = apps
         self.connecting = connecting
+        self.importing = importing
+        self.disconnecting = disconnecting
         self.records = records
         self.tokens = tokens
         self.feed = feed

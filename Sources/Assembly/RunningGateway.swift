@@ -23,12 +23,14 @@ final class RunningGateway: Sendable {
     private let client: OutboundClient
     private let server: HTTPServer
     private let keeper: TokenKeeper
+    private let importing: Importing
     private let background: [Task<Void, Never>]
     private static let report = Log("gateway")
 
     private init(
         address: SocketAddress, loops: LoopGroup, cluster: PostgresCluster?, database: Database,
-        client: OutboundClient, server: HTTPServer, keeper: TokenKeeper, background: [Task<Void, Never>]
+        client: OutboundClient, server: HTTPServer, keeper: TokenKeeper, importing: Importing,
+        background: [Task<Void, Never>]
     ) {
         self.address = address
         self.loops = loops
@@ -37,6 +39,7 @@ final class RunningGateway: Sendable {
         self.client = client
         self.server = server
         self.keeper = keeper
+        self.importing = importing
         self.background = background
     }
 
@@ -82,14 +85,17 @@ final class RunningGateway: Sendable {
         let keeper = TokenKeeper(
             store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)
         let rotation = KeyRotation(vault: vault, resealing: Resealing(vault: vault, database: database))
+        let tokens = LoginTokens(store: logins, keeper: keeper, policy: config.refreshPolicy)
+        let importing = Importing(store: logins, tenants: tenants, keeper: keeper, tokens: tokens)
+        let disconnecting = Disconnecting(store: logins, kick: kick)
         let services = Services(
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access),
             rotation: rotation, access: access, apps: apps,
             connecting: Connecting(
                 store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
-            records: Records(logins: logins, subscriptions: subscriptions),
-            tokens: LoginTokens(store: logins, keeper: keeper, policy: config.refreshPolicy), feed: feed,
+            importing: importing, disconnecting: disconnecting,
+            records: Records(logins: logins, subscriptions: subscriptions), tokens: tokens, feed: feed,
             verifier: verifier(config, kick: kick, loops: loops), ingest: WebhookIngest(log: log, feed: feed),
             missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
             contract: try contract(config))
@@ -102,13 +108,14 @@ final class RunningGateway: Sendable {
         let sync = SubscriptionSync(store: subscriptions, kick: kick)
         let background = [
             loops.next().spawn { await keeper.run() }, loops.next().spawn { await sync.run() },
+            loops.next().spawn { await disconnecting.run() },
             loops.next().spawn { await feed.poll() }, loops.next().spawn { await watch.run() },
             loops.next().spawn { await retention.run() }, loops.next().spawn { await rotation.run() },
         ]
         report.notice("listening", ["address": .text(address), "public_url": .string(config.publicURL)])
         return RunningGateway(
             address: address, loops: loops, cluster: cluster, database: database, client: client, server: server,
-            keeper: keeper, background: background)
+            keeper: keeper, importing: importing, background: background)
     }
 
     /// Stops in the order in which nothing is lost (P18): no new requests, those in flight answered, streams ended;
@@ -120,7 +127,9 @@ final class RunningGateway: Sendable {
         for task in background { await task.value }
         let isDrained = await withTaskExecutorPreference(loops.loops[0]) {
             await loops.loops[0].enter()
-            return await keeper.drain(deadline: .after(.seconds(30)))
+            let deadline = Deadline.after(.seconds(30))
+            let isDrained = await keeper.drain(deadline: deadline)
+            return await importing.drain(deadline: deadline) && isDrained
         }
         if !isDrained { Self.report.error("a token refresh was still under way at the end of the grace period") }
         await client.shutdown()

@@ -43,66 +43,116 @@ package struct LoginStore: Sendable {
         }
     }
 
-    /// Stores what a consent gave, and uses up the link, in one transaction.
+    // MARK: Connecting
+
+    /// Stores what a consent gave, and uses up its link, or what an import brought, in one transaction.
     ///
     /// An account that this tenant has had already keeps its login id, whatever became of it. A refresh that is under
-    /// way loses its lease: its tokens belong to the grant that this one replaces. Throws `forbidden` when the link has
-    /// been used meanwhile.
+    /// way loses its lease: its tokens belong to the grant that this one replaces. A teardown that is not done yet is
+    /// called off. Throws `forbidden` when the link has been used meanwhile, or is for another account.
     ///
     /// - Parameters:
     ///   - id: the id for a login that is new.
+    ///   - asked: the scopes that were asked for; nil for an import, where nobody knows.
     ///   - refreshAfter: when the tokens should be refreshed, from now.
+    ///   - link: nil for an import. Its refresh token is unproven, so the one before it is kept (P4).
+    ///   - tell: what the tenant's log is told, from what the login was and what it is now.
     package func connect(
-        _ id: LoginID, account: Account, tokens: TokenPair, app: AppID, refreshAfter: Duration,
-        link: ConnectLinkID, in tenant: TenantID
+        _ id: LoginID, account: Account, tokens: TokenPair, asked: [String]? = nil, app: AppID,
+        refreshAfter: Duration, link: ConnectLinkID?, in tenant: TenantID,
+        tell: (_ before: Login?, _ after: Login) -> GatewayEvent? = { _, _ in nil }
     ) async throws -> Login {
-        try await database.transaction { transaction in
-            let used = try await transaction.execute(
-                """
-                UPDATE connect_links SET used_at = now()
-                WHERE tenant_id = \(tenant) AND id = \(link) AND used_at IS NULL
-                """)
-            guard used == 1 else {
-                throw GatewayError(.forbidden, "This link has been used already. Ask for a new one.")
+        try await vault.writing {
+            try await database.transaction { transaction in
+                let wanted = try await Self.use(link, transaction, in: tenant)
+                let known = try await transaction.query(
+                    """
+                    SELECT \(unescaped: Self.columns) FROM logins
+                    WHERE tenant_id = \(tenant) AND app_id = \(app) AND kick_user_id = \(account.kickUserID) FOR UPDATE
+                    """)
+                let before = try known.first.map { row in try Self.login(row) }
+                if let wanted, wanted.id != before?.id {
+                    throw GatewayError(
+                        .forbidden,
+                        """
+                        This link is for the Kick account \(wanted.username), and you logged in as \(account.username). \
+                        Log in to Kick with the right account and open the link again.
+                        """)
+                }
+                let kept = before?.id ?? id
+                let insertion = insertion(
+                    of: kept, account, tokens, asked: asked, app, refreshAfter: refreshAfter, isConsent: link != nil,
+                    tenant
+                )
+                let rows = try await transaction.query(insertion)
+                if let link {
+                    _ = try await transaction.execute(
+                        "UPDATE connect_links SET login_id = \(kept) WHERE tenant_id = \(tenant) AND id = \(link)")
+                }
+                guard let row = rows.first else { throw GatewayError(.internal, "the login was not stored") }
+                let after = try Self.login(row)
+                if let event = tell(before, after) {
+                    try await EventLog.append(event, in: tenant, transaction: transaction)
+                }
+                return after
             }
-            let known = try await transaction.query(
-                """
-                SELECT id FROM logins
-                WHERE tenant_id = \(tenant) AND app_id = \(app) AND kick_user_id = \(account.kickUserID) FOR UPDATE
-                """)
-            let kept = try known.first.map { try $0["id", as: LoginID.self] } ?? id
-            let access = vault.seal(tokens.access.reveal(), for: Self.context(.access, kept, tenant))
-            let refresh = vault.seal(tokens.refresh.reveal(), for: Self.context(.refresh, kept, tenant))
-            let rows = try await transaction.query(
-                """
-                INSERT INTO logins (
-                    id, tenant_id, app_id, kick_user_id, username, slug, state, scopes, access_token_sealed,
-                    refresh_token_sealed, access_expires_at, refresh_issued_at, refresh_due_at, subscriptions_due_at)
-                VALUES (
-                    \(kept), \(tenant), \(app), \(account.kickUserID), \(account.username), \(account.slug),
-                    'connected', \(tokens.scopes ?? []), \(access), \(refresh), now() + \(tokens.lifetime), now(),
-                    now() + \(refreshAfter), now())
-                ON CONFLICT (tenant_id, app_id, kick_user_id) DO UPDATE SET
-                    username = excluded.username, slug = excluded.slug, state = 'connected',
-                    scopes = excluded.scopes, connected_at = now(),
-                    access_token_sealed = excluded.access_token_sealed,
-                    refresh_token_sealed = excluded.refresh_token_sealed, previous_refresh_token_sealed = NULL,
-                    access_expires_at = excluded.access_expires_at, refresh_issued_at = now(),
-                    refresh_due_at = excluded.refresh_due_at, subscriptions_due_at = now(),
-                    generation = logins.generation + 1, refresh_fence = logins.refresh_fence + 1,
-                    refresh_lease_until = NULL, refresh_attempt_started_at = NULL, refresh_failures = 0,
-                    last_error = NULL
-                RETURNING \(unescaped: Self.columns)
-                """)
-            _ = try await transaction.execute(
-                """
-                UPDATE connect_links SET login_id = \(kept)
-                WHERE tenant_id = \(tenant) AND id = \(link)
-                """)
-            guard let row = rows.first else { throw GatewayError(.internal, "the login was not stored") }
-            return try Self.login(row)
         }
     }
+
+    /// Uses up a link; whose login it is for, if it is for one.
+    private static func use(
+        _ link: ConnectLinkID?, _ transaction: Transaction, in tenant: TenantID
+    ) async throws -> (id: LoginID, username: String)? {
+        guard let link else { return nil }
+        let rows = try await transaction.query(
+            """
+            WITH used AS (
+                UPDATE connect_links SET used_at = now()
+                WHERE tenant_id = \(tenant) AND id = \(link) AND used_at IS NULL
+                RETURNING login_id
+            )
+            SELECT login_id, username FROM used LEFT JOIN logins ON logins.id = used.login_id
+            """)
+        guard let row = rows.first else {
+            throw GatewayError(.forbidden, "This link has been used already. Ask for a new one.")
+        }
+        guard let id = try row["login_id", as: LoginID?.self] else { return nil }
+        return (id, try row["username", as: String?.self] ?? "")
+    }
+
+    private func insertion(
+        of login: LoginID, _ account: Account, _ tokens: TokenPair, asked: [String]?, _ app: AppID,
+        refreshAfter: Duration, isConsent: Bool, _ tenant: TenantID
+    ) -> Query {
+        let access = vault.seal(tokens.access.reveal(), for: Self.context(.access, login, tenant))
+        let refresh = vault.seal(tokens.refresh.reveal(), for: Self.context(.refresh, login, tenant))
+        let granted = tokens.scopes ?? []
+        return """
+            INSERT INTO logins (
+                id, tenant_id, app_id, kick_user_id, username, slug, state, asked_scopes, scopes, access_token_sealed,
+                refresh_token_sealed, access_expires_at, refresh_issued_at, refresh_due_at, subscriptions_due_at)
+            VALUES (
+                \(login), \(tenant), \(app), \(account.kickUserID), \(account.username), \(account.slug),
+                'connected', \(asked ?? granted), \(granted), \(access), \(refresh), now() + \(tokens.lifetime), now(),
+                now() + \(refreshAfter), now())
+            ON CONFLICT (tenant_id, app_id, kick_user_id) DO UPDATE SET
+                username = excluded.username, slug = excluded.slug, state = 'connected',
+                asked_scopes = coalesce(\(asked)::text[], logins.asked_scopes), scopes = excluded.scopes,
+                connected_at = now(), access_token_sealed = excluded.access_token_sealed,
+                refresh_token_sealed = excluded.refresh_token_sealed,
+                previous_refresh_token_sealed =
+                    CASE WHEN NOT \(isConsent) AND logins.state <> 'disconnected' THEN logins.refresh_token_sealed END,
+                access_expires_at = excluded.access_expires_at, refresh_issued_at = now(),
+                refresh_due_at = excluded.refresh_due_at, subscriptions_due_at = now(),
+                generation = logins.generation + 1, refresh_fence = logins.refresh_fence + 1,
+                refresh_lease_until = NULL, refresh_attempt_started_at = NULL, refresh_failures = 0,
+                last_error = NULL, last_refresh_outcome = NULL, last_refresh_at = NULL, failing_announced = false,
+                disconnected_at = NULL, teardown_due_at = NULL, teardown_lease_until = NULL, teardown_failures = 0
+            RETURNING \(unescaped: Self.columns)
+            """
+    }
+
+    // MARK: Reading
 
     package func logins(in tenant: TenantID) async throws(DatabaseError) -> [Login] {
         let rows = try await database.query(
@@ -117,8 +167,10 @@ package struct LoginStore: Sendable {
     }
 
     static let columns = """
-        id, tenant_id, app_id, kick_user_id, username, slug, state, scopes, connected_at, access_expires_at,
-        refreshed_at, refresh_due_at, generation, refresh_failures, last_error
+        id, tenant_id, app_id, kick_user_id, username, slug, state, asked_scopes, scopes, connected_at,
+        access_expires_at, refresh_issued_at, refresh_due_at, generation, refresh_failures, failing_announced,
+        last_refresh_outcome, last_refresh_at, last_error, disconnected_at, teardown_due_at, teardown_failures,
+        refresh_token_sealed IS NOT NULL OR access_token_sealed IS NOT NULL AS holds_tokens
         """
 
     static func login(_ row: Row) throws(DatabaseError) -> Login {
@@ -127,14 +179,22 @@ package struct LoginStore: Sendable {
             appID: try row["app_id", as: AppID.self], kickUserID: try row["kick_user_id", as: Int64.self],
             username: try row["username", as: String.self], slug: try row["slug", as: String?.self],
             state: LoginState(rawValue: try row["state", as: String.self]) ?? .reconnectRequired,
-            scopes: try row["scopes", as: [String].self],
+            askedScopes: try row["asked_scopes", as: [String].self], scopes: try row["scopes", as: [String].self],
             connectedAt: try row["connected_at", as: Timestamp.self],
             accessExpiresAt: try row["access_expires_at", as: Timestamp?.self],
-            refreshedAt: try row["refreshed_at", as: Timestamp?.self],
+            refreshIssuedAt: try row["refresh_issued_at", as: Timestamp?.self],
             refreshDueAt: try row["refresh_due_at", as: Timestamp?.self],
             generation: try row["generation", as: Int64.self],
             refreshFailures: try row["refresh_failures", as: Int64.self],
-            lastError: try row["last_error", as: String?.self])
+            isFailingAnnounced: try row["failing_announced", as: Bool.self],
+            lastRefreshResult: try row["last_refresh_outcome", as: String?.self].flatMap(RefreshResult.init),
+            lastRefreshAt: try row["last_refresh_at", as: Timestamp?.self],
+            lastError: try row["last_error", as: String?.self],
+            teardown: Login.Teardown(
+                disconnectedAt: try row["disconnected_at", as: Timestamp?.self],
+                holdsTokens: try row["holds_tokens", as: Bool.self],
+                dueAt: try row["teardown_due_at", as: Timestamp?.self],
+                failures: try row["teardown_failures", as: Int64.self]))
     }
 
     /// The column that a token is sealed for. The previous refresh token keeps the seal it had as the present one.

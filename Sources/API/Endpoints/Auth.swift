@@ -20,10 +20,13 @@ enum Auth {
             let departure = try await context.services.connecting.begin(linkToken: link)
             var response = Response(status: .seeOther)
             response.fields.append(.location, FieldValue(replacingInvalidIn: departure.authorizeURL.description))
+            for trip in surplusTrips(context) {
+                response.fields.append(.setCookie, try cookie("", of: trip, maxAge: 0, context))
+            }
+            let seconds = Int(departure.lifetime.components.seconds)
             response.fields.append(
                 .setCookie,
-                try cookie(
-                    departure.browserToken.reveal(), maxAge: Int(departure.lifetime.components.seconds), context))
+                try cookie(departure.browserToken.reveal(), of: departure.trip, maxAge: seconds, context))
             response.fields.append(.cacheControl, "no-store")
             response.fields.append(.referrerPolicy, "no-referrer")
             return response
@@ -38,12 +41,13 @@ enum Auth {
                 title: "Something is missing", "Kick did not say which login this is. Open the link again.",
                 status: .badRequest)
         }
-        let browser = Cookies(context.request.fields)[cookieName(context)]
+        let trip = Connecting.trip(of: state)
+        let browser = Cookies(context.request.fields)[cookiePrefix(context) + trip]
         return try await page(context) {
             guard let code = query["code"] else {
                 try await context.services.connecting.refuse(state: state, browserToken: browser)
                 return try clearingCookie(
-                    context,
+                    of: trip, context,
                     title: "Not connected",
                     query["error"] == "access_denied"
                         ? "You have not given access. You can open the link again at any time."
@@ -53,17 +57,17 @@ enum Auth {
                 state: state, code: code, browserToken: browser)
             report.info("connected", ["login": .text(login.id), "tenant": .text(login.tenantID)])
             return try clearingCookie(
-                context, title: "Connected", "\(login.username) is connected. You can close this window.")
+                of: trip, context, title: "Connected", "\(login.username) is connected. You can close this window.")
         }
     }
 
     /// The page at the end of a trip. Only here is the cookie taken back: a way back that was not begun in this browser
     /// must not disturb a login that was.
     private static func clearingCookie(
-        _ context: RequestContext, title: String, _ text: String, status: Status = .ok
+        of trip: String, _ context: RequestContext, title: String, _ text: String, status: Status = .ok
     ) throws -> Response {
         var response = Pages.message(title: title, text, status: status)
-        response.fields.append(.setCookie, try cookie("", maxAge: 0, context))
+        response.fields.append(.setCookie, try cookie("", of: trip, maxAge: 0, context))
         return response
     }
 
@@ -85,15 +89,29 @@ enum Auth {
         }
     }
 
-    /// Over https the `__Host-` prefix ties the cookie to this host; over http, in development, it has another name.
-    private static func cookieName(_ context: RequestContext) -> String {
-        context.services.isHTTPS ? "__Host-kgw-login" : "kgw-login-development"
+    /// Trips that a browser may have under way at once: tabs that were left at Kick's page.
+    private static let tripLimit = 8
+
+    /// The trips whose cookies have to go so that there is room for one more: browsers send the oldest first
+    /// (RFC 6265 §5.4).
+    private static func surplusTrips(_ context: RequestContext) -> [String] {
+        let prefix = cookiePrefix(context)
+        let trips = Cookies(context.request.fields).names.filter { $0.hasPrefix(prefix) }
+        return trips.dropLast(tripLimit - 1).map { String($0.dropFirst(prefix.count)) }
+    }
+
+    /// What stands before the trip in the cookie's name: each trip has a cookie of its own, so that two tabs do not undo
+    /// each other. Over https `__Host-` ties it to this host; over http, in development, it has another name.
+    private static func cookiePrefix(_ context: RequestContext) -> String {
+        context.services.isHTTPS ? "__Host-kgw-login-" : "kgw-login-development-"
     }
 
     /// SameSite=Lax: the way back from Kick is a navigation from another site, on which Strict would hold it back.
-    private static func cookie(_ value: String, maxAge: Int, _ context: RequestContext) throws -> FieldValue {
+    private static func cookie(
+        _ value: String, of trip: String, maxAge: Int, _ context: RequestContext
+    ) throws -> FieldValue {
         let cookie = SetCookie(
-            cookieName(context), value, maxAge: maxAge, isSecure: context.services.isHTTPS, sameSite: .lax)
+            cookiePrefix(context) + trip, value, maxAge: maxAge, isSecure: context.services.isHTTPS, sameSite: .lax)
         guard let cookie else { throw GatewayError(.internal, "the cookie cannot be written") }
         return cookie.fieldValue
     }

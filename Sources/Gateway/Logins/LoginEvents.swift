@@ -3,8 +3,8 @@ package import Model
 
 /// What the log is told of a login.
 package enum LoginEventKind: String, Sendable, CaseIterable {
-    /// A broadcaster gave consent, or a pair was imported: for a login that is new or was disconnected, and for one whose
-    /// granted scopes are others than before.
+    /// A broadcaster gave consent, or a pair was imported: for a login that is new or was disconnected, and for a connected
+    /// one whose granted or missing scopes are others than before.
     case connected = "gateway.login.connected"
     /// Refreshing has failed for a while. The access token may still be good.
     case refreshFailing = "gateway.login.refresh_failing"
@@ -48,6 +48,33 @@ package enum LoginEvents {
             try container.encode(missingScopes, forKey: .missingScopes)
             try container.encode(at, forKey: .at)
         }
+    }
+
+    /// What is told of a consent or an import. A login that was in trouble has recovered; one that was not there is
+    /// connected; one that was connected all the time is worth a word only when what it may do has changed.
+    package static func connecting(_ before: Login?, _ after: Login) -> GatewayEvent? {
+        let kind: LoginEventKind
+        switch before?.state {
+        case nil, .disconnected?: kind = .connected
+        case .reconnectRequired?: kind = .recovered
+        case .connected?:
+            if before?.isFailingAnnounced == true {
+                kind = .recovered
+            } else if let before, Set(before.scopes) != Set(after.scopes) || before.missingScopes != after.missingScopes
+            {
+                kind = .connected
+            } else {
+                return nil
+            }
+        }
+        return make(kind, after)
+    }
+
+    /// The event of a login as it is now.
+    package static func make(_ kind: LoginEventKind, _ login: Login, reason: String? = nil) -> GatewayEvent {
+        make(
+            kind, login: login.id, kickUserID: login.kickUserID, username: login.username, state: login.state,
+            reason: reason, scopes: login.scopes, missingScopes: login.missingScopes)
     }
 
     /// - Parameters:

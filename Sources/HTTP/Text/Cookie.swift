@@ -23,6 +23,9 @@ package struct Cookies: Sendable {
         }
     }
 
+    /// In the order in which they were sent.
+    package var names: [String] { pairs.map(\.name) }
+
     /// The first cookie with this name; user agents send the one with the longer path first.
     package subscript(name: String) -> String? {
         pairs.first { $0.name == name }?.value

@@ -105,8 +105,8 @@ let package = Package(
         tests("ModelTests", "Model"),
         tests("StoreTests", "Store", "Model", "Postgres", "Crypto", "Net", "Telemetry", "TestKit"),
         tests(
-            "GatewayTests", "Gateway", "Store", "Postgres", "Kick", "Model", "HTTP", "Crypto", "Net", "Telemetry",
-            "TestKit"),
+            "GatewayTests", "Gateway", "Store", "Postgres", "Kick", "Model", "HTTP", "HTTPClient", "Crypto", "Net",
+            "Telemetry", "Sandbox", "TestKit"),
         tests(
             "SandboxTests", "Sandbox", "Model", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net", "Telemetry"
         ),

@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 package import Model
 package import Net
 package import Postgres
@@ -10,6 +10,8 @@ package final class StoreFixture: Sendable {
     package let loops: LoopGroup
     package let testDatabase: TestDatabase
     package let database: Database
+    /// The environment's key of the vault.
+    package let master: SealingKey
     package let vault: Vault
     package let tenants: TenantStore
     package let logins: LoginStore
@@ -20,7 +22,8 @@ package final class StoreFixture: Sendable {
         loops = try LoopGroup(count: 2)
         self.testDatabase = testDatabase
         database = Database(options: try ConnectionOptions(testDatabase.connectionString), loops: loops)
-        vault = try Vault(database: database, masterKeys: [try SealingKey.random(id: "t1")])
+        master = try SealingKey.random(id: "t1")
+        vault = try Vault(database: database, masterKeys: [master])
         tenants = TenantStore(database: database, vault: vault)
         logins = LoginStore(database: database, vault: vault)
         connects = ConnectStore(database: database, vault: vault)
@@ -28,8 +31,12 @@ package final class StoreFixture: Sendable {
     }
 
     /// Runs `body`, on a loop, with a database of its own.
-    package static func run(_ body: @escaping @Sendable (StoreFixture) async throws -> Void) async throws {
-        let fixture = try StoreFixture(try await TestDatabase.make(template: template))
+    ///
+    /// - Parameter cluster: nil takes the shared server, which must not be stopped.
+    package static func run(
+        on cluster: TestCluster? = nil, _ body: @escaping @Sendable (StoreFixture) async throws -> Void
+    ) async throws {
+        let fixture = try StoreFixture(try await TestDatabase.make(template: template, on: cluster))
         let result = await Task(executorPreference: fixture.loops.loops[0]) {
             try await fixture.vault.load()
             try await body(fixture)
@@ -63,7 +70,8 @@ package final class StoreFixture: Sendable {
     }
 
     package func makeLogin(
-        of tenant: Tenant, kickUserID: Int64, refresh: String = "refresh-1", lifetime: Duration = .seconds(7200),
+        of tenant: Tenant, kickUserID: Int64, access: String = "access-1", refresh: String = "refresh-1",
+        lifetime: Duration = .seconds(7200),
         refreshAfter: Duration = .seconds(6000)
     ) async throws -> Login {
         let link = id(ConnectLinkID.self)
@@ -73,7 +81,7 @@ package final class StoreFixture: Sendable {
             id(LoginID.self),
             account: LoginStore.Account(kickUserID: kickUserID, username: "user\(kickUserID)", slug: nil),
             tokens: TokenPair(
-                access: Secret("access-1"), refresh: Secret(refresh), lifetime: lifetime, scopes: ["user:read"]),
+                access: Secret(access), refresh: Secret(refresh), lifetime: lifetime, scopes: ["user:read"]),
             app: tenant.appID, refreshAfter: refreshAfter, link: link, in: tenant.id)
     }
 

@@ -131,7 +131,7 @@ package final class TestCluster: Sendable {
 
 /// Runs something that blocks, away from the threads of tasks.
 @discardableResult
-func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+package func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }

@@ -15,7 +15,7 @@ package struct Resealing: Sendable {
     }
 
     /// Key of the advisory lock. Any number that nothing else on the database uses.
-    private static let lockKey: Int64 = 0x6B69_636B_6779
+    static let lockKey: Int64 = 0x6B69_636B_6779
 
     private let vault: Vault
     private let database: Database

@@ -115,11 +115,24 @@ package final class Vault: Sendable {
     }
 
     private func readRing() async throws {
+        let isFirst = state.withLock { $0.sealer == nil }
         var stored = try await storedKeys()
+        var (opened, trouble) = open(stored)
+        if isFirst {
+            // Before anything is written: a start with the wrong environment must not leave a key of it behind.
+            if let trouble { throw trouble }
+            try await checkMastersOfRows(stored)
+        }
         if !stored.contains(where: { $0.wrapped != nil }) {
             try await addKey(onlyFirst: true)
             stored = try await storedKeys()
+            (opened, trouble) = open(stored)
+            if isFirst, let trouble { throw trouble }
         }
+        try replace(with: opened, stored: stored.map(\.id), trouble: trouble)
+    }
+
+    private func open(_ stored: [StoredKey]) -> (opened: [SealingKey], trouble: VaultError?) {
         var opened: [SealingKey] = []
         var troubles: [VaultError] = []
         for key in stored {
@@ -129,13 +142,7 @@ package final class Vault: Sendable {
                 troubles.append(error)
             }
         }
-        let trouble = VaultError.worst(of: troubles)
-        let isFirst = state.withLock { $0.sealer == nil }
-        if isFirst {
-            if let trouble { throw trouble }
-            try await checkMastersOfRows(stored)
-        }
-        try replace(with: opened, stored: stored.map(\.id), trouble: trouble)
+        return (opened, VaultError.worst(of: troubles))
     }
 
     private func replace(with opened: [SealingKey], stored: [String], trouble: VaultError?) throws(CryptoError) {

@@ -1,4 +1,5 @@
 import Crypto
+import Foundation
 import Model
 import Net
 import Postgres
@@ -9,7 +10,7 @@ import Testing
 
 @Suite("LoginStore", .timeLimit(.minutes(1)))
 struct LoginStoreTests {
-    private static func pair(_ number: Int) -> TokenPair {
+    static func pair(_ number: Int) -> TokenPair {
         TokenPair(
             access: Secret("access-\(number)"), refresh: Secret("refresh-\(number)"), lifetime: .seconds(7200),
             scopes: nil)
@@ -126,7 +127,12 @@ struct LoginStoreTests {
             )
             let apps = try await fixture.testDatabase.psql("SELECT encode(client_secret_sealed, 'escape') FROM apps")
             #expect(!dump.contains("access-1") && !dump.contains("refresh-1") && !apps.contains("client-secret"))
-            #expect(dump.contains("t1"))
+            // The id of the key stands in the clear, and refers to it.
+            #expect(dump.contains(fixture.vault.writingKeyID) && apps.contains(fixture.vault.writingKeyID))
+            let keys = try await fixture.testDatabase.psql(
+                "SELECT DISTINCT access_token_key_id, refresh_token_key_id FROM logins")
+            let writer = fixture.vault.writingKeyID
+            #expect(keys.trimmingCharacters(in: .whitespacesAndNewlines) == "\(writer)|\(writer)")
         }
     }
 

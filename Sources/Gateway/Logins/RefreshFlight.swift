@@ -100,8 +100,13 @@ extension TokenKeeper {
                     Self.report.info(
                         "tokens refreshed",
                         ["login": .text(lease.login), "tenant": .text(lease.tenant), "failures": .int(failures)])
+                } else if try await store.keepForTeardown(sealed, for: lease) {
+                    Self.report.notice(
+                        "a refreshed pair is revoked: the login was ended meanwhile",
+                        ["login": .text(lease.login), "tenant": .text(lease.tenant)])
+                    return .notConnected
                 } else {
-                    // A statement whose answer was lost has stored it; or the login was connected anew, or ended.
+                    // A statement whose answer was lost has stored it; or the login was connected anew.
                     Self.report.notice(
                         "a refreshed pair was not stored: the login has moved on",
                         ["login": .text(lease.login), "tenant": .text(lease.tenant), "failures": .int(failures)])

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import HTTPClient
 import Net
+import ProcessKit
 
 /// The whole run: rows in order, each on a stage that fits it, then the table.
 struct Bench {
@@ -11,7 +12,8 @@ struct Bench {
 
     init(_ options: Options, control: LoopGroup) throws {
         self.options = options
-        try Self.raiseDescriptorLimit()
+        // For 10,000 streams at both ends.
+        try Files.raiseDescriptorLimit(needed: 12_000)
         loops = try LoopGroup(count: 2)
         workshop = Workshop(
             options: options, program: try Self.gatewayProgram(), loops: loops, kickLoops: try LoopGroup(count: 1),
@@ -73,23 +75,10 @@ struct Bench {
     }
 
     private static func gatewayProgram() throws -> String {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let program = URL(filePath: own).deletingLastPathComponent().path + "/kick-gateway"
+        let program = URL(filePath: Files.ownProgram).deletingLastPathComponent().path + "/kick-gateway"
         guard FileManager.default.isExecutableFile(atPath: program) else {
-            throw BenchError("\(program) is missing: run make bench, which builds it")
+            throw ProcessError("\(program) is missing: run make bench, which builds it")
         }
         return program
-    }
-
-    /// For 10,000 streams at both ends; the gateway inherits it.
-    private static func raiseDescriptorLimit() throws {
-        let needed: rlim_t = 12_000
-        var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 65_536))
-        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        guard limit.rlim_cur >= needed else {
-            throw BenchError("\(needed) open files are needed and \(limit.rlim_cur) allowed: raise ulimit -Hn")
-        }
     }
 }

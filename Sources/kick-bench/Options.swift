@@ -64,12 +64,3 @@ struct Options: Sendable {
         only.isEmpty || only.contains { row.rawValue.hasPrefix($0) }
     }
 }
-
-/// Why a row, or the whole benchmark, cannot be had: in words for whoever runs it.
-struct BenchError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}

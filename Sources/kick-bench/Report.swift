@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ProcessKit
 
 /// The figures as text for people and as JSON for programs.
 struct Report: Encodable {
@@ -10,7 +11,7 @@ struct Report: Encodable {
 
     var markdown: String {
         """
-        \(machineLine)
+        \(machine.line(postgres: postgres, remark: isQuick ? "quick run" : nil))
 
         CPU is user and system time of the gateway's threads as the kernel's scheduler accounts it in nanoseconds \
         (`clock_getcpuclockid`), in webhook rows with that of all its PostgreSQL processes; the load generator and the \
@@ -28,17 +29,6 @@ struct Report: Encodable {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try encoder.encode(self).write(to: URL(filePath: path))
-    }
-
-    private var machineLine: String {
-        var parts = [
-            "\(machine.cores) cores of \(machine.processor)", machine.kernel, machine.compiler,
-            postgres ?? "no PostgreSQL",
-            machine.fileSystem + (machine.syncMilliseconds.map { " (fdatasync \($0.shortText) ms)" } ?? ""),
-            "load average at start \(machine.loadAverage.text(2))",
-        ]
-        if isQuick { parts.append("quick run") }
-        return "Machine: " + parts.joined(separator: "; ") + "."
     }
 
     private func line(_ row: Row) -> String {

@@ -1,5 +1,6 @@
 import Glibc
 import Net
+import ProcessKit
 
 // Exit codes: 0 all rows measured, 1 a row failed, 2 wrong options, 130 interrupted.
 //

@@ -1,5 +1,6 @@
 import Glibc
 import Net
+import ProcessKit
 
 /// Reads the answers of one keep-alive connection, one at a time, looking only at what is needed: the status, where
 /// the head ends, and how long the body is.
@@ -11,11 +12,11 @@ struct AnswerReader {
         buffer.removeAll(keepingCapacity: true)
         while true {
             guard try await stream.read(into: &buffer, deadline: deadline) > 0 else {
-                throw BenchError("the gateway closed a connection in the middle")
+                throw ProcessError("the gateway closed a connection in the middle")
             }
             if let (status, end) = try Self.head(buffer) {
                 guard end <= buffer.count else { continue }
-                guard end == buffer.count else { throw BenchError("more came than one answer") }
+                guard end == buffer.count else { throw ProcessError("more came than one answer") }
                 return status
             }
         }
@@ -25,13 +26,13 @@ struct AnswerReader {
     static func head(_ bytes: [UInt8]) throws -> (status: Int, end: Int)? {
         guard let headEnd = bytes.firstOffset(of: "\r\n\r\n") else { return nil }
         guard bytes.starts(with: "HTTP/1.1 ".utf8), headEnd > 12, let status = decimal(bytes[9..<12]) else {
-            throw BenchError("what came is no answer of HTTP/1.1")
+            throw ProcessError("what came is no answer of HTTP/1.1")
         }
         var length = 0
         let name: StaticString = "\r\nContent-Length: "
         if let offset = bytes.firstOffset(of: name), offset < headEnd {
             let digits = bytes[(offset + name.utf8CodeUnitCount)...].prefix { $0 != 13 }
-            guard let value = decimal(digits) else { throw BenchError("a Content-Length that is no number") }
+            guard let value = decimal(digits) else { throw ProcessError("a Content-Length that is no number") }
             length = value
         }
         return (status, headEnd + 4 + length)

@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 
 /// The same request over and over on keep-alive connections, each sending the next when it has its answer.
 final class RequestLoad: Sendable {
@@ -27,8 +28,8 @@ final class RequestLoad: Sendable {
         let usage = stage.sample().since(before)
         await tallies.stop()
         for task in tasks { await task.value }
-        if let failure = reading.failure { throw BenchError(failure) }
-        guard reading.connected == count else { throw BenchError("only \(reading.connected) of \(count) connected") }
+        if let failure = reading.failure { throw ProcessError(failure) }
+        guard reading.connected == count else { throw ProcessError("only \(reading.connected) of \(count) connected") }
         return (usage, reading)
     }
 
@@ -44,7 +45,7 @@ final class RequestLoad: Sendable {
                 let start = Deadline.now()
                 try await stream.write(request, deadline: deadline)
                 let status = try await answers.next(from: stream, deadline: deadline)
-                guard status == 200 else { throw BenchError("an answer with status \(status)") }
+                guard status == 200 else { throw ProcessError("an answer with status \(status)") }
                 tally.operations += 1
                 tally.latencies.add(nanoseconds: Deadline.now().nanoseconds - start.nanoseconds)
             }

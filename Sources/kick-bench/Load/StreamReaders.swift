@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 import Synchronization
 
 /// Readers of event streams: they connect, stay, and check everything that they get.
@@ -68,7 +69,7 @@ final class StreamReaders: Sendable {
     func check(sent: Range<Int>) async throws {
         try await checkFailures()
         for group in groups {
-            if let problem = await group.loop.run({ group.problem(sent: sent) }) { throw BenchError(problem) }
+            if let problem = await group.loop.run({ group.problem(sent: sent) }) { throw ProcessError(problem) }
         }
     }
 
@@ -78,7 +79,7 @@ final class StreamReaders: Sendable {
 
     private func checkFailures() async throws {
         for group in groups {
-            if let failure = await group.loop.run({ group.failure }) { throw BenchError("a reader: \(failure)") }
+            if let failure = await group.loop.run({ group.failure }) { throw ProcessError("a reader: \(failure)") }
         }
     }
 }
@@ -150,10 +151,10 @@ private final class ReaderGroup: @unchecked Sendable {
         var bytes: [UInt8] = []
         while true {
             guard try await stream.read(into: &bytes, deadline: deadline) > 0 else {
-                throw BenchError("the gateway closed the connection")
+                throw ProcessError("the gateway closed the connection")
             }
             guard let (status, end) = try AnswerReader.head(bytes) else { continue }
-            guard status == 200 else { throw BenchError("a stream was answered \(status)") }
+            guard status == 200 else { throw ProcessError("a stream was answered \(status)") }
             reader.rest = Array(bytes[end...])
             return
         }
@@ -165,7 +166,7 @@ private final class ReaderGroup: @unchecked Sendable {
                 scratch.removeAll(keepingCapacity: true)
                 scratch.append(contentsOf: reader.rest)
                 if let count = try stream.tryRead(into: &scratch, atMost: 65_536) {
-                    if count == 0 { throw BenchError("its stream ended") }
+                    if count == 0 { throw ProcessError("its stream ended") }
                     take(reader)
                 } else {
                     try await stream.waitReadable(deadline: .never)

@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 import Synchronization
 
 /// Sends webhooks of the pool, each sender on a keep-alive connection of its own, waiting for each answer.
@@ -34,9 +35,9 @@ struct WebhookLoad: Sendable {
         }
         for task in tasks { await task.value }
         let reading = await tallies.read()
-        if let failure = reading.failure { throw BenchError("a sender of webhooks: \(failure)") }
+        if let failure = reading.failure { throw ProcessError("a sender of webhooks: \(failure)") }
         guard reading.operations == range.count else {
-            throw BenchError("only \(reading.operations) of \(range.count) webhooks were answered")
+            throw ProcessError("only \(reading.operations) of \(range.count) webhooks were answered")
         }
         return reading
     }
@@ -54,7 +55,7 @@ struct WebhookLoad: Sendable {
                 readers.times.set(index, start.nanoseconds)
                 try await stream.write(requests[index], deadline: deadline)
                 let status = try await answers.next(from: stream, deadline: deadline)
-                guard status == 200 else { throw BenchError("a webhook was answered \(status)") }
+                guard status == 200 else { throw ProcessError("a webhook was answered \(status)") }
                 tally.operations += 1
                 tally.latencies.add(nanoseconds: Deadline.now().nanoseconds - start.nanoseconds)
             }
@@ -71,7 +72,7 @@ struct WebhookLoad: Sendable {
             if !turn.hasPassed { try await sleep(until: turn) }
         case .window(let count):
             while index - first - readers.delivered / readers.deliveriesPerEvent >= count {
-                guard !deadline.hasPassed else { throw BenchError("the readers have stopped") }
+                guard !deadline.hasPassed else { throw ProcessError("the readers have stopped") }
                 try await sleep(for: .milliseconds(1))
             }
         }

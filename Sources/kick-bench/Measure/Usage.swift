@@ -1,5 +1,6 @@
 import Glibc
 import Net
+import ProcessKit
 
 /// CPU and clock at one moment; two of them make a ``Usage``.
 struct UsageSample: Sendable {

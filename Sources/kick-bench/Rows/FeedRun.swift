@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 import Synchronization
 
 /// Readers on a stage, and the webhooks that are sent to them in one part after another.
@@ -50,7 +51,7 @@ final class FeedRun {
     /// Sends `count` webhooks, waits until every reader has them, and checks what each got. Throws when a delivery is
     /// missing, doubled or out of order.
     func send(_ count: Int, senders: Int, pace: WebhookLoad.Pace, patience: Double) async throws -> Part {
-        guard sent.upperBound + count <= Self.capacity else { throw BenchError("more webhooks than a run may send") }
+        guard sent.upperBound + count <= Self.capacity else { throw ProcessError("more webhooks than a run may send") }
         let range = sent.upperBound..<sent.upperBound + count
         let load = WebhookLoad(
             senders: senders, pace: pace, range: range, first: sent.lowerBound,
@@ -63,7 +64,7 @@ final class FeedRun {
         let answers = try await load.run(deadline: .after(.seconds(patience)))
         let all = sent.count * readers.deliveriesPerEvent
         guard try await readers.wait(for: all, deadline: .after(.seconds(15))) else {
-            throw BenchError("only \(readers.delivered.grouped) of \(all.grouped) deliveries arrived")
+            throw ProcessError("only \(readers.delivered.grouped) of \(all.grouped) deliveries arrived")
         }
         let usage = stage.sample().since(before)
         try await readers.check(sent: sent)

@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 
 /// Rows about memory.
 enum MemoryRows {
@@ -59,7 +60,7 @@ enum MemoryRows {
 
     private static func memory(of stage: Stage) throws -> (resident: Int, proportional: Int) {
         guard let memory = ProcessAccounting.memory(of: stage.gateway.pid) else {
-            throw BenchError("/proc does not tell the gateway's memory")
+            throw ProcessError("/proc does not tell the gateway's memory")
         }
         return memory
     }

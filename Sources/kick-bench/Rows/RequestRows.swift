@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 
 /// Rows about requests that are answered at once.
 enum RequestRows {
@@ -20,7 +21,7 @@ enum RequestRows {
             deadline: .after(.seconds(options.seconds + 30)))
         let (usage, reading) = try await load.measure(
             warmUp: options.isQuick ? 0.5 : 1.5, seconds: options.seconds, on: stage)
-        guard reading.operations > 0 else { throw BenchError("nothing was answered") }
+        guard reading.operations > 0 else { throw ProcessError("nothing was answered") }
         var row = Row(name)
         row.unit = "request"
         row.operations = reading.operations

@@ -1,3 +1,5 @@
+import ProcessKit
+
 /// Rows about one tenant whose every event goes to a thousand readers.
 enum StreamRows {
     private static let readers = 1000
@@ -35,7 +37,7 @@ enum StreamRows {
                 guard row.p99Milliseconds ?? .infinity <= longestP99 else { continue }
                 if part.deliveriesPerSecond > best?.perSecond ?? 0 { best = row }
             }
-            guard var best else { throw BenchError("p99 was above \(longestP99.text(0)) ms with every window") }
+            guard var best else { throw ProcessError("p99 was above \(longestP99.text(0)) ms with every window") }
             best.notes.append("windows tried: \(tried.joined(separator: ", "))")
             return best
         }

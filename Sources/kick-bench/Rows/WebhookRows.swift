@@ -1,3 +1,5 @@
+import ProcessKit
+
 /// Rows about webhooks: verified, committed with fsync, and handed to the one reader, of a hundred, whose tenant it is.
 enum WebhookRows {
     private static let readers = 100

@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTP
 import HTTPClient
 import Net
+import ProcessKit
 
 /// What an operator, a tenant and a broadcaster do before there is anything to measure: through the real routes.
 struct GatewayCalls: Sendable {
@@ -38,16 +39,16 @@ struct GatewayCalls: Sendable {
         guard let consent = begun.fields[.location].flatMap({ HTTPURL($0) }),
             let cookie = begun.fields[.setCookie]?.prefix(while: { $0 != ";" }),
             var form = QueryItems(parsing: consent.query)
-        else { throw BenchError("the connect link did not lead to Kick: \(begun.status)") }
+        else { throw ProcessError("the connect link did not lead to Kick: \(begun.status)") }
         form.append("user_id", String(broadcaster))
         form.append("decision", "allow")
         var request = try OutboundRequest(.post, url(kick + "/oauth/authorize"))
         request.fields.set(.contentType, FormURLEncoded.contentType)
         request.body = FormURLEncoded.encode(form)
         let answer = try await client.send(request, deadline: .after(Self.patience))
-        guard let back = answer.fields[.location] else { throw BenchError("no way back from Kick: \(answer.status)") }
+        guard let back = answer.fields[.location] else { throw ProcessError("no way back from Kick: \(answer.status)") }
         let done = try await get(gateway + target(of: back), cookie: String(cookie))
-        guard done.status == .ok else { throw BenchError("the login was not completed: \(done.status)") }
+        guard done.status == .ok else { throw ProcessError("the login was not completed: \(done.status)") }
     }
 
     /// How many of the tenant's subscriptions there are, and how many Kick has confirmed.
@@ -75,7 +76,7 @@ struct GatewayCalls: Sendable {
         }
         let answer = try await client.send(request, deadline: .after(Self.patience))
         guard answer.status.isSuccess else {
-            throw BenchError("\(method) \(path): \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
+            throw ProcessError("\(method) \(path): \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
         }
         return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
     }
@@ -87,7 +88,7 @@ struct GatewayCalls: Sendable {
     }
 
     private func url(_ text: String) throws -> HTTPURL {
-        guard let url = HTTPURL(text) else { throw BenchError("\(text) is no URL") }
+        guard let url = HTTPURL(text) else { throw ProcessError("\(text) is no URL") }
         return url
     }
 

@@ -1,6 +1,7 @@
 import Crypto
 import HTTPClient
 import Net
+import ProcessKit
 import Sandbox
 import Synchronization
 
@@ -79,7 +80,7 @@ final class Stage: Sendable {
         } catch {
             let words = gateway.lastWords
             gateway.stop()
-            throw BenchError("\(error)\nthe gateway's last words:\n\(words)")
+            throw ProcessError("\(error)\nthe gateway's last words:\n\(words)")
         }
     }
 
@@ -126,7 +127,7 @@ final class Stage: Sendable {
                 let (all, active) = try await calls.subscriptions(key: key)
                 if all > 0, all == active { break }
                 guard !deadline.hasPassed else {
-                    throw BenchError("subscriptions: only \(active) of \(all) are active")
+                    throw ProcessError("subscriptions: only \(active) of \(all) are active")
                 }
                 try await sleep(for: .milliseconds(50))
             }

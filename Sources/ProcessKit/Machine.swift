@@ -2,19 +2,19 @@ import Glibc
 import Net
 
 /// On what was measured.
-struct Machine: Encodable, Sendable {
-    let processor: String
-    let cores: Int
-    let kernel: String
-    let compiler: String
+package struct Machine: Encodable, Sendable {
+    package let processor: String
+    package let cores: Int
+    package let kernel: String
+    package let compiler: String
     /// File system of the databases, and what a small durable write costs there.
-    let fileSystem: String
-    let syncMilliseconds: Double?
+    package let fileSystem: String
+    package let syncMilliseconds: Double?
     /// Processes that wanted to run in the minute before the start: more than a little, and the figures are not to be
     /// trusted.
-    let loadAverage: Double
+    package let loadAverage: Double
 
-    init(directory: String) {
+    package init(directory: String) {
         let lines = (Files.text("/proc/cpuinfo") ?? "").split(separator: "\n")
         processor =
             lines.first { $0.hasPrefix("model name") }.flatMap { $0.split(separator: ":").last }
@@ -28,12 +28,29 @@ struct Machine: Encodable, Sendable {
     }
 
     /// What `postgres --version` says, of the server that a gateway runs.
-    static func postgresVersion(below gateway: Int32) -> String? {
-        guard let program = ProcessAccounting.program(named: "postgres", below: gateway),
-            let text = ChildProcess.output(of: program, ["--version"])
-        else { return nil }
+    package static func postgresVersion(below gateway: Int32) -> String? {
+        ProcessAccounting.program(named: "postgres", below: gateway).flatMap(postgresVersion)
+    }
+
+    /// - Parameter program: path of `postgres`.
+    package static func postgresVersion(of program: String) -> String? {
+        guard let text = ChildProcess.output(of: program, ["--version"]) else { return nil }
         // "postgres (PostgreSQL) 15.8 (Debian …)"
         return text.split(separator: " ").first { $0.first?.isNumber == true }.map { "PostgreSQL \($0)" }
+    }
+
+    /// All of it in one line, for the head of a table.
+    ///
+    /// - Parameters:
+    ///   - postgres: its version.
+    ///   - remark: what else should be known.
+    package func line(postgres: String?, remark: String? = nil) -> String {
+        let parts = [
+            "\(cores) cores of \(processor)", kernel, compiler, postgres ?? "no PostgreSQL",
+            fileSystem + (syncMilliseconds.map { " (fdatasync \($0.shortText) ms)" } ?? ""),
+            "load average at start \(loadAverage.text(2))", remark,
+        ]
+        return "Machine: " + parts.compactMap(\.self).joined(separator: "; ") + "."
     }
 
     private static var compilerName: String {
@@ -66,7 +83,7 @@ struct Machine: Encodable, Sendable {
 
     /// Median of fdatasync(2) after 8 KiB written over, in milliseconds: what a commit waits for at least.
     private static func medianSync(in directory: String) -> Double? {
-        let path = "\(directory)/kick-bench-sync-\(getpid())"
+        let path = "\(directory)/kick-sync-\(getpid())"
         let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return nil }
         defer {

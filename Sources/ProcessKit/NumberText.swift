@@ -1,6 +1,6 @@
 extension Double {
     /// With so many digits behind the point.
-    func text(_ digits: Int) -> String {
+    package func text(_ digits: Int) -> String {
         guard isFinite else { return "?" }
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }
@@ -13,7 +13,7 @@ extension Double {
     }
 
     /// With about three digits that matter.
-    var shortText: String {
+    package var shortText: String {
         switch magnitude {
         case ..<10: text(2)
         case ..<100: text(1)
@@ -24,7 +24,7 @@ extension Double {
 
 extension Int {
     /// With commas between thousands.
-    var grouped: String {
+    package var grouped: String {
         let digits = String(magnitude)
         var text = ""
         for (index, digit) in digits.enumerated() {

@@ -2,11 +2,11 @@ import FoundationEssentials
 import Glibc
 
 /// What the kernel says about processes.
-enum ProcessAccounting {
+package enum ProcessAccounting {
     /// CPU time of a process since its start: user and system of all its threads, ended ones too, in nanoseconds. It is
     /// the scheduler's own sum (clock_getcpuclockid(3)), the one that /proc/PID/schedstat shows per thread. Nil when
     /// there is no such process.
-    static func cpuNanoseconds(of pid: Int32) -> UInt64? {
+    package static func cpuNanoseconds(of pid: Int32) -> UInt64? {
         var clock = clockid_t()
         var time = timespec()
         guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else { return nil }
@@ -15,7 +15,7 @@ enum ProcessAccounting {
 
     /// CPU time of everything that a process has started, without itself: the living by the scheduler's sum, those that
     /// have ended by what their parents inherited (in ticks of 10 ms).
-    static func cpuNanosecondsOfDescendants(of pid: Int32) -> UInt64 {
+    package static func cpuNanosecondsOfDescendants(of pid: Int32) -> UInt64 {
         var sum: UInt64 = 0
         for entry in descendants(of: pid) {
             sum += (cpuNanoseconds(of: entry.pid) ?? 0) + entry.inheritedNanoseconds
@@ -24,14 +24,14 @@ enum ProcessAccounting {
     }
 
     /// Path of the first descendant's program whose file has this name.
-    static func program(named name: String, below pid: Int32) -> String? {
+    package static func program(named name: String, below pid: Int32) -> String? {
         descendants(of: pid).lazy
             .compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0.pid)/exe") }
             .first { $0.hasSuffix("/" + name) }
     }
 
     /// Resident and proportional set size in KiB (/proc/PID/smaps_rollup), which counts pages one by one.
-    static func memory(of pid: Int32) -> (resident: Int, proportional: Int)? {
+    package static func memory(of pid: Int32) -> (resident: Int, proportional: Int)? {
         guard let text = Files.text("/proc/\(pid)/smaps_rollup") else { return nil }
         func value(_ name: String) -> Int? {
             text.split(separator: "\n").first { $0.hasPrefix(name) }
@@ -41,8 +41,14 @@ enum ProcessAccounting {
         return (resident, proportional)
     }
 
+    /// The greatest resident set size that a process has had so far, in KiB.
+    package static func peakResident(of pid: Int32) -> Int? {
+        Files.text("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+            .flatMap { $0.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } }
+    }
+
     /// Busy CPU time of the whole machine, and time that the hypervisor gave to others, in nanoseconds (ticks of 10 ms).
-    static func machine() -> (busy: UInt64, stolen: UInt64) {
+    package static func machine() -> (busy: UInt64, stolen: UInt64) {
         let line = Files.text("/proc/stat")?.split(separator: "\n").first ?? ""
         let ticks = line.split(separator: " ").dropFirst().compactMap { UInt64($0) }
         guard ticks.count >= 8 else { return (0, 0) }
@@ -82,24 +88,5 @@ enum ProcessAccounting {
             let system = UInt64(fields[14])
         else { return nil }
         return Entry(pid: pid, parent: parent, inheritedNanoseconds: (user + system) * tick)
-    }
-}
-
-/// Small files.
-enum Files {
-    /// The file as text; nil when it cannot be read. Reads to the end, as files of /proc have no size.
-    static func text(_ path: String) -> String? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while true {
-            let count = unsafe read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
-            bytes += chunk[..<count]
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -46,6 +46,7 @@ let package = Package(
         .executable(name: "kick-gateway", targets: ["kick-gateway"]),
         .executable(name: "kick-sandbox", targets: ["kick-sandbox"]),
         .executable(name: "kick-bench", targets: ["kick-bench"]),
+        .executable(name: "kick-chaos", targets: ["kick-chaos"]),
     ],
     targets: [
         // The C that Swift cannot import by itself.
@@ -78,10 +79,16 @@ let package = Package(
             "Assembly", "CLinux", "Telemetry", "Model", "Crypto", "HTTP", "Net", "HTTPServer", "HTTPClient", "Postgres",
             "PostgresCluster", "Kick", "Store", "Gateway", "API"),
 
+        // What programs need that start and measure others.
+        room("ProcessKit", "CLinux", "Net"),
+
         // Programs.
         program("kick-gateway", "Assembly"),
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
-        program("kick-bench", "Sandbox", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry", "CLinux"),
+        program("kick-bench", "ProcessKit", "Sandbox", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
+        program(
+            "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model",
+            "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net", "Telemetry"),
 
         // Tests mirror the rooms.
         .target(

@@ -1,0 +1,1 @@
+print("there is nothing here yet")

@@ -2,7 +2,7 @@ import HTTP
 import Sandbox
 import Testing
 
-@Suite("Sandbox: users, channels, livestreams, subscriptions")
+@Suite("Sandbox: users, channels, livestreams")
 struct APIStateTests {
     var state = Samples.state()
 
@@ -121,110 +121,5 @@ struct APIStateTests {
         #expect(state.livestreamsAnswer(query("limit=101")).status == 400)
         #expect(state.usersLivestreamsAnswer([:]).status == 400)
         #expect(state.usersLivestreamsAnswer(query("user_id=1001&user_id=5")).body?["data"]?.arrayValue?.count == 1)
-    }
-
-    // MARK: Subscriptions
-
-    private func wish(_ events: String..., broadcaster: Int? = nil, method: String? = "webhook") -> JSON {
-        .object(
-            [
-                .init(name: "events", value: .array(events.map { ["name": .string($0), "version": 1] })),
-                .init(name: "broadcaster_user_id", value: broadcaster.map { .integer($0) } ?? .null),
-                .init(name: "method", value: .optional(method)),
-            ])
-    }
-
-    private mutating func post(
-        _ body: JSON, _ bearer: SandboxState.Bearer, _ policy: SubscriptionPolicy = SubscriptionPolicy()
-    ) -> APIAnswer {
-        state.subscribe(body, for: bearer, policy: policy, at: Samples.now)
-    }
-
-    @Test("An app token subscribes to any channel, lists and deletes")
-    mutating func appSubscribes() throws {
-        let app = try state.appBearer()
-        let answer = post(wish("chat.message.sent", "channel.followed", broadcaster: 1002), app)
-        #expect(answer.status == 200)
-        let id = try #require(answer.body?["data"]?.arrayValue?.first?["subscription_id"]?.stringValue)
-        let listed = try #require(state.subscriptionsAnswer([:], for: app).body?["data"]?.arrayValue)
-        #expect(listed.count == 2)
-        #expect(
-            listed[0]
-                == [
-                    "app_id": "client", "broadcaster_user_id": 1002, "created_at": "2026-09-30T12:00:00Z",
-                    "event": "chat.message.sent", "id": .string(id), "method": "webhook",
-                    "updated_at": "2026-09-30T12:00:00Z", "version": 1,
-                ])
-        #expect(state.unsubscribe(query("id=\(id)&id=unknown"), for: app).status == 204)
-        #expect(state.subscriptions.map(\.event) == ["channel.followed"])
-        #expect(state.unsubscribe([:], for: app).status == 400)
-    }
-
-    @Test("A user token subscribes to its own channel, whatever the body says")
-    mutating func userSubscribes() throws {
-        let nova = try state.bearer()
-        #expect(post(wish("chat.message.sent", broadcaster: 1002), nova).status == 200)
-        #expect(state.subscriptions.map(\.broadcasterID) == [1001])
-        let pixel = try state.bearer(userID: 1002)
-        #expect(state.subscriptionsAnswer([:], for: pixel).body?["data"] == [])
-        #expect(state.unsubscribe(query("id=\(state.subscriptions[0].id)"), for: pixel).status == 204)
-        #expect(state.subscriptions.count == 1)
-    }
-
-    @Test("What is refused as a whole")
-    mutating func refused() throws {
-        let app = try state.appBearer()
-        let poor = try state.bearer(scope: "user:read")
-        #expect(post(wish("chat.message.sent"), app).body?.text == #"{"data":{},"message":"Invalid request"}"#)
-        #expect(post(wish("chat.message.sent", broadcaster: 1001, method: nil), app).status == 400)
-        #expect(post(wish(broadcaster: 1001), app).status == 400)
-        #expect(post(wish("chat.message.sent"), poor).status == 403)
-        #expect(state.unsubscribe(query("id=x"), for: poor).status == 403)
-        #expect(state.subscriptions.isEmpty)
-    }
-
-    @Test("An unknown event is an error in a 200; the others are made")
-    mutating func partial() throws {
-        let answer = post(wish("chat.message.sent", "raid.started", broadcaster: 1001), try state.appBearer())
-        #expect(answer.status == 200)
-        let data = try #require(answer.body?["data"]?.arrayValue)
-        #expect(data[0]["subscription_id"] != nil)
-        #expect(data[1]["subscription_id"] == nil)
-        #expect(data[1]["error"] != nil)
-    }
-
-    @Test("Subscribing twice answers with the first, or makes a duplicate", arguments: [false, true])
-    mutating func duplicates(allowed: Bool) throws {
-        var policy = SubscriptionPolicy()
-        policy.allowsDuplicates = allowed
-        let app = try state.appBearer()
-        for _ in 1...2 { #expect(post(wish("channel.followed", broadcaster: 1001), app, policy).status == 200) }
-        #expect(state.subscriptions.count == (allowed ? 2 : 1))
-    }
-
-    @Test("Over the limit nothing of the request is made; a verified app has the larger limit")
-    mutating func limits() throws {
-        var policy = SubscriptionPolicy()
-        policy.unverifiedChatLimit = 1
-        let app = try state.appBearer()
-        #expect(post(wish("chat.message.sent", broadcaster: 1001), app, policy).status == 200)
-        let second = wish("channel.followed", "chat.message.sent", broadcaster: 1002)
-        #expect(
-            post(second, app, policy).body?.text
-                == #"{"data":"event subscription limit reached","message":"Bad request"}"#)
-        #expect(state.subscriptions.count == 1)
-        var verified = Samples.app
-        verified.isVerified = true
-        state.register(verified)
-        #expect(post(second, app, policy).status == 200)
-    }
-
-    @Test("Switching webhooks off ends the app's subscriptions")
-    mutating func webhooksOff() throws {
-        #expect(post(wish("channel.followed", broadcaster: 1001), try state.appBearer()).status == 200)
-        var app = Samples.app
-        app.webhookURL = nil
-        state.register(app)
-        #expect(state.subscriptions.isEmpty)
     }
 }

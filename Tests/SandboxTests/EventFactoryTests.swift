@@ -75,7 +75,7 @@ struct EventFactoryTests {
 
     @Test("The demo picks only what somebody is subscribed to")
     func demo() throws {
-        var state = Samples.state()
+        var (state, service) = (Samples.state(), SubscriptionService())
         var random = SplitMix(seed: 1)
         #expect(DemoTraffic.next(in: state, using: &random) == nil)
         let app = try state.appBearer()
@@ -83,7 +83,7 @@ struct EventFactoryTests {
             "method": "webhook", "broadcaster_user_id": 1002,
             "events": [["name": "chat.message.sent", "version": 1], ["name": "kicks.gifted", "version": 1]],
         ]
-        _ = state.subscribe(body, for: app, policy: SubscriptionPolicy(), at: Samples.now)
+        _ = state.subscribe(body, for: app, service: &service, at: Samples.now)
         var counts: [EventType: Int] = [:]
         for _ in 1...1000 {
             let next = try #require(DemoTraffic.next(in: state, using: &random))

@@ -13,6 +13,20 @@ package struct DeliveryRecord: Sendable {
     /// Why there was no answer to the last try.
     package let failure: String?
 
+    package init(
+        messageID: String, subscriptionID: String, eventType: String, broadcasterID: Int, firstTryAt: SandboxTime,
+        attempts: Int, status: Int?, failure: String?
+    ) {
+        self.messageID = messageID
+        self.subscriptionID = subscriptionID
+        self.eventType = eventType
+        self.broadcasterID = broadcasterID
+        self.firstTryAt = firstTryAt
+        self.attempts = attempts
+        self.status = status
+        self.failure = failure
+    }
+
     /// Only 200 counts (FACTS §4.4).
     package var isDelivered: Bool { status == 200 }
 

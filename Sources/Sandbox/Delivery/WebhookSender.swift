@@ -41,12 +41,18 @@ package final class WebhookSender: Sendable {
     private let loops: LoopGroup
     private let transport: Transport
     private let log: DeliveryLog
+    private let onEnd: @Sendable (DeliveryRecord) -> Void
     private let queue = Mutex(Queue())
 
-    package init(policy: DeliveryPolicy, loops: LoopGroup, log: DeliveryLog, transport: @escaping Transport) {
+    /// - Parameter onEnd: is told of every delivery that has ended, well or badly.
+    package init(
+        policy: DeliveryPolicy, loops: LoopGroup, log: DeliveryLog, transport: @escaping Transport,
+        onEnd: @escaping @Sendable (DeliveryRecord) -> Void = { _ in }
+    ) {
         self.policy = policy
         self.loops = loops
         self.log = log
+        self.onEnd = onEnd
         self.transport = transport
     }
 
@@ -71,6 +77,7 @@ package final class WebhookSender: Sendable {
             eventType: job.webhook.eventType, broadcasterID: job.broadcasterID, firstTryAt: firstTryAt,
             attempts: attempt, status: try? outcome.get(), failure: outcome.failureReason)
         log.add(record)
+        onEnd(record)
         return record
     }
 

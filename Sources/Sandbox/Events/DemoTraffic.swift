@@ -17,8 +17,7 @@ package enum DemoTraffic {
     package static func next(
         in state: SandboxState, using random: inout some RandomNumberGenerator
     ) -> (type: EventType, broadcasterID: Int)? {
-        let subscribed = Set(state.subscriptions.map(\.event))
-        let possible = weights.filter { subscribed.contains($0.type.rawValue) }
+        let possible = weights.filter { state.subscriptionTable.hasEvent($0.type.rawValue) }
         let total = possible.reduce(0) { $0 + $1.weight }
         guard total > 0 else { return nil }
         var pick = Int.random(in: 0..<total, using: &random)

@@ -13,9 +13,9 @@ struct APIRoutes: Sendable {
         read(&router, "/public/v1/livestreams") { state, query, _ in state.livestreamsAnswer(query) }
         read(&router, "/public/v1/livestreams/stats") { state, _, _ in state.livestreamStatsAnswer() }
         read(&router, "/public/v2/livestreams") { state, query, _ in state.livestreamsV2Answer(query) }
-        read(&router, "/public/v1/events/subscriptions") { $0.subscriptionsAnswer($1, for: $2) }
 
         router.add(.patch, "/public/v1/channels") { try await patchChannel($0) }
+        router.add(.get, "/public/v1/events/subscriptions") { try await listSubscriptions($0) }
         router.add(.post, "/public/v1/events/subscriptions") { try await subscribe($0) }
         router.add(.delete, "/public/v1/events/subscriptions") { try await unsubscribe($0) }
         router.add(.get, "/public/v1/public-key") { try await publicKey($0) }
@@ -75,19 +75,38 @@ struct APIRoutes: Sendable {
         }
     }
 
+    private func listSubscriptions(_ request: Request) async throws -> Response {
+        count(\.listCalls, request)
+        return try await authenticated(request) { bearer in
+            guard let query = QueryItems(parsing: request.head.query) else { return .invalidRequest }
+            let policy = core.subscriptions.policy
+            return core.keeper.read { $0.subscriptionsAnswer(query, for: bearer, policy: policy, at: .now()) }
+        }
+    }
+
     private func subscribe(_ request: Request) async throws -> Response {
         let json = try await request.json()
-        let policy = core.configuration.subscriptions
+        count(\.createCalls, request)
         return try await authenticated(request) { bearer in
-            try core.keeper.change { $0.subscribe(json, for: bearer, policy: policy, at: .now()) }
+            try core.subscriptions.change { state, service in
+                state.subscribe(json, for: bearer, service: &service, at: .now())
+            }
         }
     }
 
     private func unsubscribe(_ request: Request) async throws -> Response {
-        try await authenticated(request) { bearer in
+        count(\.deleteCalls, request)
+        return try await authenticated(request) { bearer in
             guard let query = QueryItems(parsing: request.head.query) else { return .invalidRequest }
-            return try core.keeper.change { $0.unsubscribe(query, for: bearer) }
+            return try core.subscriptions.change { state, service in
+                state.unsubscribe(query, for: bearer, service: &service, at: .now())
+            }
         }
+    }
+
+    /// Counted as it arrives, whatever becomes of it.
+    private func count(_ call: WritableKeyPath<SubscriptionCounts, Int>, _ request: Request) {
+        if let bearer = bearer(of: request) { core.subscriptions.count(call, bearer.clientID) }
     }
 
     /// The one call without a token (FACTS §2.11).

@@ -26,6 +26,7 @@ struct ControlRoutes: Sendable {
         }
         RefreshRoutes(core: core).add(to: &router)
         PolicyRoutes(core: core).add(to: &router)
+        SubscriptionRoutes(core: core).add(to: &router)
     }
 
     // MARK: Looking
@@ -120,8 +121,8 @@ struct ControlRoutes: Sendable {
             return .controlError("a new app needs client_secret and redirect_uris")
         }
         try core.secrets?.told(app.clientSecret)
-        let changed = app
-        try core.keeper.change { $0.register(changed) }
+        let (changed, keeps) = (app, core.subscriptions.policy.switchOffKeepsList)
+        try core.keeper.change { $0.register(changed, keepsSubscriptions: keeps) }
         return .json(changed.json)
     }
 

@@ -16,6 +16,7 @@ final class SandboxCore: Sendable {
     /// Nil: secrets are not written down.
     let secrets: SecretsFile?
     let refreshes = RefreshLedger(at: .now(), gone: ConnectionTable.gone)
+    let subscriptions: SubscriptionKeeper
     private let policy: Mutex<TokenPolicy>
     private let key: Mutex<PrivateKey>
     private let connections = Mutex(Connections { 0 })
@@ -38,7 +39,11 @@ final class SandboxCore: Sendable {
         }
         key = Mutex(try PrivateKey(pem: keeper.read { $0.signingKeyPEM }))
         log = DeliveryLog()
-        sender = WebhookSender(policy: configuration.delivery, loops: loops, log: log, transport: transport)
+        let subscriptions = SubscriptionKeeper(policy: configuration.subscriptions, keeper: keeper)
+        self.subscriptions = subscriptions
+        sender = WebhookSender(
+            policy: configuration.delivery, loops: loops, log: log, transport: transport,
+            onEnd: { subscriptions.delivered($0) })
         try keeper.change { state in
             state.register(configuration.app)
             for user in configuration.users where state.users[user.id] == nil { state.register(user) }
@@ -94,15 +99,14 @@ final class SandboxCore: Sendable {
 
     /// Every subscription of every app to this event, so a duplicate subscription means a double delivery.
     func destinations(of type: String, broadcasterID: Int) -> [Destination] {
-        keeper.read { state in
-            state.subscriptions
-                .filter { $0.event == type && $0.broadcasterID == broadcasterID }
-                .compactMap { subscription in
-                    guard let url = (state.apps[subscription.clientID]?.webhookURL).flatMap({ HTTPURL($0) }) else {
-                        return nil
-                    }
-                    return Destination(subscriptionID: subscription.id, url: url)
+        guard !subscriptions.policy.silentTypes.contains(type) else { return [] }
+        return keeper.read { state in
+            state.delivering(type, broadcasterID: broadcasterID).compactMap { subscription in
+                guard let url = (state.apps[subscription.clientID]?.webhookURL).flatMap({ HTTPURL($0) }) else {
+                    return nil
                 }
+                return Destination(subscriptionID: subscription.id, url: url)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 package struct SandboxState: Codable, Sendable {
     package internal(set) var apps: [String: RegisteredApp] = [:]
     package internal(set) var users: [Int: SandboxUser] = [:]
-    package internal(set) var subscriptions: [EventSubscription] = []
+    var subscriptionTable = SubscriptionTable()
     /// The RSA key that signs webhooks, as a PKCS#8 PEM.
     package internal(set) var signingKeyPEM: String
 
@@ -12,6 +12,10 @@ package struct SandboxState: Codable, Sendable {
     var accessTokens: [SecretHash: AccessToken] = [:]
     /// By their id.
     var grants: [String: Grant] = [:]
+    /// Deleted lately, for a list that is not up to date.
+    var deletedSubscriptions: [(subscription: EventSubscription, at: SandboxTime)] = []
+    /// Deleted, and yet delivering.
+    var undeadSubscriptions: [EventSubscription] = []
     /// How many codes and tokens there may be before the next look for those that are over.
     var sweepCount = 0
 
@@ -21,15 +25,16 @@ package struct SandboxState: Codable, Sendable {
         for user in users { self.users[user.id] = user }
     }
 
-    private enum CodingKeys: CodingKey {
-        case apps, users, subscriptions, signingKeyPEM, codes, refreshTokens, accessTokens, grants
+    private enum CodingKeys: String, CodingKey {
+        case apps, users, signingKeyPEM, codes, refreshTokens, accessTokens, grants
+        case subscriptionTable = "subscriptions"
     }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         apps = try container.decode([String: RegisteredApp].self, forKey: .apps)
         users = try container.decode([Int: SandboxUser].self, forKey: .users)
-        subscriptions = try container.decode([EventSubscription].self, forKey: .subscriptions)
+        subscriptionTable = try container.decode(SubscriptionTable.self, forKey: .subscriptionTable)
         signingKeyPEM = try container.decode(String.self, forKey: .signingKeyPEM)
         codes = try container.decode([SecretHash: AuthorizationCode].self, forKey: .codes)
         refreshTokens = try container.decode([SecretHash: RefreshToken].self, forKey: .refreshTokens)
@@ -40,10 +45,14 @@ package struct SandboxState: Codable, Sendable {
 
     // MARK: The dashboard
 
-    /// Creates an app or changes one. Without a webhook URL its subscriptions end, as at Kick (FACTS §3.3 no. 4).
-    package mutating func register(_ app: RegisteredApp) {
+    /// Creates an app or changes one. Without a webhook URL its subscriptions end, as at Kick (FACTS §3.3 no. 4), or are
+    /// only listed, as before.
+    package mutating func register(_ app: RegisteredApp, keepsSubscriptions: Bool = false) {
         apps[app.clientID] = app
-        if app.webhookURL == nil { subscriptions.removeAll { $0.clientID == app.clientID } }
+        if app.webhookURL == nil, !keepsSubscriptions {
+            subscriptionTable.removeAll { $0.clientID == app.clientID }
+            undeadSubscriptions.removeAll { $0.clientID == app.clientID }
+        }
     }
 
     /// Creates a user or changes one; what lives in the channel of an existing one stays.

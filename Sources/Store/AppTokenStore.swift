@@ -17,7 +17,7 @@ package struct AppTokenLease: Sendable {
     package let app: AppID
     /// Number of the token that is to be replaced; 0 when there was none.
     package let generation: Int64
-    let until: Timestamp
+    package let until: Timestamp
 }
 
 /// The apps' access tokens: one per app, sealed. Times are the database's.

@@ -132,15 +132,16 @@ final class AppTokens: Sendable {
     }
 
     private func token(_ token: Secret<String>, generation: Int64, life: Duration) -> Token {
-        let use = life > policy.margin * 2 ? life - policy.margin : life / 2
+        let use = life > policy.margin * 2 ? life - policy.margin : life * policy.partOfShortLife
         return Token(token: token, generation: generation, renewAt: .after(use), endsAt: .after(life))
     }
 }
 
 /// When and how app tokens are got.
 package struct AppTokenPolicy: Sendable {
-    /// How long before its end a token is replaced; with half of its life left when that is short.
+    /// How long before its end a token is replaced; a life that is short against that is used up to this part.
     package var margin = Duration.seconds(3600)
+    package var partOfShortLife = 0.5
     /// A token with less life than this is not taken from the database.
     package var leastLife = Duration.seconds(60)
     /// For the call to Kick, and how long one process may keep the others waiting for it.

@@ -66,8 +66,13 @@ struct TestTenant: Sendable {
         return answer["deliveries"] as? [[String: Any]] ?? []
     }
 
-    /// All events of the log, page by page, raw.
+    /// Kick's events of the log.
     func events() async throws -> [[String: Any]] {
+        try await log().filter { ($0["type"] as? String)?.hasPrefix("gateway.") == false }
+    }
+
+    /// The whole log, page by page, raw.
+    func log() async throws -> [[String: Any]] {
         var events: [[String: Any]] = []
         var cursor = ""
         while true {
@@ -87,7 +92,10 @@ final class StreamClient: Sendable {
         let data: String
     }
 
+    /// Kick's events.
     let messages = Box<[Message]>([])
+    /// What the gateway said itself; after a new connection some of it again.
+    let announcements = Box<[Message]>([])
     let connections = Box(0)
     private let task = Box<Task<Void, Never>?>(nil)
 
@@ -118,7 +126,8 @@ final class StreamClient: Sendable {
             while let chunk = try await chunks.next(deadline: .after(.seconds(60))) {
                 for case .event(let event) in try decoder.feed(chunk) {
                     let message = Message(id: event.id ?? "", event: event.event ?? "", data: event.text)
-                    messages.update { $0.append(message) }
+                    let isOwn = message.event.hasPrefix("gateway.")
+                    (isOwn ? announcements : messages).update { $0.append(message) }
                 }
             }
         }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import HTTPClient
+import Kick
 import Net
 import Sandbox
 import Testing
@@ -28,6 +29,24 @@ struct GrantsOverHTTPTests {
             let refreshed = try await bench.form(
                 "/oauth/token", Samples.refresh(try #require(last["refresh_token"]?.stringValue)))
             #expect(refreshed.json["expires_in"] == 7200)
+        }
+    }
+
+    @Test("With hundreds of users the pages stay short on demand")
+    func shortPages() async throws {
+        try await Bench.with { bench in
+            try await bench.control("/sandbox/grants", ["count": 300, "first_user_id": 5000])
+            try await bench.subscribe(to: [.channelFollowed, .kicksGifted])
+            let state = try await bench.send(.get, "/sandbox/state", query: ["limit": "1"]).json
+            #expect(state["users"]?.arrayValue?.count == 1)
+            #expect(state["user_count"] == 302)
+            #expect(state["subscriptions"]?.arrayValue?.count == 1)
+            #expect(state["subscription_count"] == 2)
+            #expect(try await bench.state["users"]?.arrayValue?.count == 302)
+            var query = QueryItems()
+            for (name, value) in Samples.authorize { query.append(name, value) }
+            let page = try await bench.send(.get, "/oauth/authorize", query: query)
+            #expect(page.text.contains("and 202 more"))
         }
     }
 

@@ -6,7 +6,8 @@ extension Pages {
             <h1>Kick sandbox</h1>
             <p>A stand-in for Kick on one port: OAuth with a consent page (<code>/oauth/…</code>), the public API
             (<code>/public/…</code>) and signed webhooks. It is no authority: whoever reaches it can be anybody. What it
-            does on command is below <code>/sandbox/…</code>.</p>
+            does on command is below <code>/sandbox/…</code>:</p>
+            <details><summary>Routes</summary><pre>\(routes)</pre></details>
             <h2>Make something happen</h2>
             <p><label>Broadcaster <select id="broadcaster"></select></label>
             <label>times <input id="count" type="number" value="1" min="1" max="10000" style="width:6rem"></label>
@@ -20,6 +21,27 @@ extension Pages {
             <tbody id="deliveries"></tbody></table>
             <script>\(script)</script>
             """)
+
+    /// docs/SANDBOX.md has the whole.
+    private static let routes = """
+        GET  /sandbox/state                    what there is; ?limit=N
+        GET  /sandbox/deliveries               the last webhooks; ?limit=N
+        POST /sandbox/trigger                  makes an event happen
+        POST /sandbox/users                    makes or changes a user
+        POST /sandbox/apps                     the app's dashboard
+        POST /sandbox/disconnect               a user removes the app
+        POST /sandbox/rotate-key               a new key signs webhooks
+        POST /sandbox/demo                     demo traffic
+        POST /sandbox/grants                   many logins at once
+        GET  /sandbox/refreshes                the truth about refreshes; ?grants=1&amp;bucket_seconds=N
+        POST /sandbox/refreshes/reset
+        GET  /sandbox/policy                   lifetimes and refresh mode; PUT changes them
+        POST /sandbox/faults                   failures on order; DELETE clears them
+        GET  /sandbox/subscriptions            counts by app
+        POST /sandbox/subscriptions/reset
+        GET  /sandbox/subscriptions/policy     Kick's bad days; PUT changes them
+        POST /sandbox/subscriptions/drop       subscriptions end without a word
+        """
 
     private static let script = #"""
         const at = id => document.getElementById(id);
@@ -47,7 +69,7 @@ extension Pages {
         let demoIsOn = false;
         at("demo").onclick = async () => { await post("/sandbox/demo", { enabled: !demoIsOn }); refresh(); };
         async function refresh() {
-          const state = await (await fetch("/sandbox/state")).json();
+          const state = await (await fetch("/sandbox/state?limit=200")).json();
           const log = await (await fetch("/sandbox/deliveries?limit=15")).json();
           demoIsOn = state.demo.enabled;
           at("demo").textContent = demoIsOn ? "Stop demo traffic" : "Start demo traffic";

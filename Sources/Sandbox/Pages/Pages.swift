@@ -14,17 +14,21 @@ enum Pages {
             register localhost, or put <code>redirect=127.0.0.1&amp;</code> before <code>redirect_uri</code>.</p>
             """)
 
+    /// A page with ten thousand users would help nobody.
+    private static let shownUsers = 100
+
     /// Asks whether the app may, and as whom. The parameters travel through the form and are checked again.
     static func consent(_ consent: ConsentRequest, users: [SandboxUser], parameters: QueryItems) -> String {
         let hidden = parameters.items.filter { $0.name != "user_id" && $0.name != "decision" }.map { item in
             #"<input type="hidden" name="\#(escape(item.name))" value="\#(escape(item.value))">"#
         }
-        let choices = users.enumerated().map { index, user in
+        let choices = users.prefix(shownUsers).enumerated().map { index, user in
             """
             <label class="choice"><input type="radio" name="user_id" value="\(user.id)"\(index == 0 ? " checked" : "")>
             <b>\(escape(user.username))</b> <small>id \(user.id)</small></label>
             """
         }
+        let more = users.count > shownUsers ? "<p>… and \(users.count - shownUsers) more</p>" : ""
         let scopes = consent.scopes.map { "<li><code>\(escape($0))</code></li>" }
         return page(
             title: "Allow \(escape(consent.clientID))?",
@@ -34,7 +38,7 @@ enum Pages {
                 <ul>\(scopes.isEmpty ? "<li>nothing: none of the scopes is ticked for it</li>" : scopes.joined())</ul>
                 <form method="post" action="/oauth/authorize">
                 \(hidden.joined(separator: "\n"))
-                <fieldset><legend>Continue as</legend>\(choices.joined(separator: "\n"))</fieldset>
+                <fieldset><legend>Continue as</legend>\(choices.joined(separator: "\n"))\(more)</fieldset>
                 <p>You will go to <code>\(escape(consent.redirectURI))</code>.</p>
                 <button name="decision" value="allow">Allow</button>
                 <button name="decision" value="deny" class="plain">Deny</button>

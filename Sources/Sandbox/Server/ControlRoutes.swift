@@ -11,7 +11,7 @@ struct ControlRoutes: Sendable {
 
     func add(to router: inout Router<Handler>) {
         router.add(.get, "/") { _ in .html(Pages.front) }
-        router.add(.get, "/sandbox/state") { _ in .json(state()) }
+        router.add(.get, "/sandbox/state") { .json(state(limit: try $0.query()["limit"].flatMap { Int($0) })) }
         router.add(.get, "/sandbox/deliveries") { try deliveries($0) }
         router.addControl(.post, "/sandbox/trigger") { try await trigger($0) }
         router.addControl(.post, "/sandbox/users") { try addUser($0) }
@@ -36,22 +36,25 @@ struct ControlRoutes: Sendable {
         return .json(["deliveries": .array(core.log.newest(max(0, limit)).map(\.json))])
     }
 
-    private func state() -> JSON {
-        let (apps, users, subscriptions) = core.keeper.read { state in
-            (
-                state.apps.values.sorted { $0.clientID < $1.clientID }.map(\.json), state.usersJSON(at: .now()),
-                state.subscriptions.map { subscription -> JSON in
-                    [
-                        "id": .string(subscription.id), "client_id": .string(subscription.clientID),
-                        "broadcaster_user_id": .integer(subscription.broadcasterID),
-                        "event": .string(subscription.event), "version": .integer(subscription.version),
-                        "created_at": .string(subscription.createdAt.text),
-                    ]
-                }
-            )
+    /// - Parameter limit: of users and of subscriptions; nil: all.
+    private func state(limit: Int?) -> JSON {
+        let limit = limit.map { max(0, $0) } ?? Int.max
+        let members: [JSON.Member] = core.keeper.read { state in
+            let subscriptions = state.subscriptions
+            return [
+                .init(
+                    name: "apps", value: .array(state.apps.values.sorted { $0.clientID < $1.clientID }.map(\.json))),
+                .init(name: "users", value: .array(state.usersJSON(upTo: limit, at: .now()))),
+                .init(name: "user_count", value: .integer(state.users.count)),
+                .init(name: "subscriptions", value: .array(subscriptions.prefix(limit).map(\.json))),
+                .init(name: "subscription_count", value: .integer(subscriptions.count)),
+            ]
         }
-        return [
-            "apps": .array(apps), "users": .array(users), "subscriptions": .array(subscriptions),
+        return .object(members + rest)
+    }
+
+    private var rest: [JSON.Member] {
+        let rest: KeyValuePairs<String, JSON> = [
             "refresh_mode": .string(core.tokens.refreshMode.description),
             "access_token_seconds": .integer(core.tokens.accessTokenSeconds),
             "key_fingerprint": .string(core.keyFingerprint),
@@ -67,6 +70,7 @@ struct ControlRoutes: Sendable {
                     ]
                 }),
         ]
+        return rest.map { JSON.Member(name: $0.key, value: $0.value) }
     }
 
     // MARK: Doing
@@ -187,11 +191,20 @@ extension RegisteredApp {
     }
 }
 
+extension EventSubscription {
+    fileprivate var json: JSON {
+        [
+            "id": .string(id), "client_id": .string(clientID), "broadcaster_user_id": .integer(broadcasterID),
+            "event": .string(event), "version": .integer(version), "created_at": .string(createdAt.text),
+        ]
+    }
+}
+
 extension SandboxState {
     /// Users with the state of their grants: numbers only, never a token.
-    fileprivate func usersJSON(at now: SandboxTime) -> [JSON] {
+    fileprivate func usersJSON(upTo limit: Int, at now: SandboxTime) -> [JSON] {
         let grantsByUser = Dictionary(grouping: grants) { $0.value.userID }
-        return users.values.sorted { $0.id < $1.id }.map { user in
+        return users.values.sorted { $0.id < $1.id }.prefix(limit).map { user in
             let grants = (grantsByUser[user.id] ?? []).sorted { $0.key < $1.key }
             return [
                 "id": .integer(user.id), "username": .string(user.username), "slug": .string(user.slug),

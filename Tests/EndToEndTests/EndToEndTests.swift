@@ -209,9 +209,12 @@ struct EndToEndTests {
 
     @Test("a wrong environment is told whole, and ends the program with 1")
     func wrongEnvironment() throws {
+        let log = FileManager.default.temporaryDirectory.appendingPathComponent("kick-gateway-\(UUID().uuidString).log")
+        defer { try? FileManager.default.removeItem(at: log) }
         let program = try RunningProgram(
             "kick-gateway", ["serve"],
-            environment: ["GATEWAY_LISTEN": "nonsense", "GATEWAY_EVENT_RETENTION": "soon", "KICK_CLIENT_ID": "x"])
+            environment: ["GATEWAY_LISTEN": "nonsense", "GATEWAY_EVENT_RETENTION": "soon", "KICK_CLIENT_ID": "x"],
+            log: log)
         #expect(program.wait() == 1)
         for name in [
             "GATEWAY_LISTEN", "GATEWAY_EVENT_RETENTION", "KICK_CLIENT_SECRET", "GATEWAY_ADMIN_KEY",

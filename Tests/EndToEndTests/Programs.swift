@@ -9,25 +9,33 @@ import Testing
 /// One of the project's executables, as a process of its own.
 final class RunningProgram: @unchecked Sendable {
     private let process = Process()
-    private let errors = Pipe()
-    private let log = Box("")
+    private let log: URL
 
-    /// - Parameter environment: all that the program gets, besides PATH.
-    init(_ name: String, _ arguments: [String], environment: [String: String] = [:], output: Pipe? = nil) throws {
+    /// - Parameters:
+    ///   - environment: all that the program gets, besides PATH.
+    ///   - log: the file that its standard error is appended to.
+    init(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], output: Pipe? = nil, log: URL
+    ) throws {
+        self.log = log
+        if !FileManager.default.fileExists(atPath: log.path) {
+            FileManager.default.createFile(atPath: log.path, contents: nil)
+        }
+        let errors = try FileHandle(forWritingTo: log)
+        try errors.seekToEnd()
         process.executableURL = Self.directory.appendingPathComponent(name)
         process.arguments = arguments
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = errors
-        errors.fileHandleForReading.readabilityHandler = { [log] handle in
-            let text = String(decoding: handle.availableData, as: UTF8.self)
-            log.update { $0 = String(($0 + text).suffix(20_000)) }
-        }
         try process.run()
+        try errors.close()
     }
 
     /// What it has written to standard error, the end of it.
-    var errorText: String { log.value }
+    var errorText: String {
+        String(decoding: ((try? Data(contentsOf: log)) ?? Data()).suffix(20_000), as: UTF8.self)
+    }
     var isRunning: Bool { process.isRunning }
     var pid: Int32 { process.processIdentifier }
 
@@ -46,7 +54,6 @@ final class RunningProgram: @unchecked Sendable {
 
     func wait() -> Int32 {
         process.waitUntilExit()
-        errors.fileHandleForReading.readabilityHandler = nil
         return process.terminationStatus
     }
 
@@ -61,6 +68,9 @@ final class Deployment: @unchecked Sendable {
     let gatewayURL: String
     let sandboxURL: String
     let adminKey = "an-admin-key-of-the-tests-0123456789"
+    private static let encryptionKey = Data(repeating: 7, count: 32).base64EncodedString()
+    /// What the test has learnt that no log may hold: API keys, links.
+    let secrets = Box<[String]>([])
     let client: OutboundClient
     let loops: LoopGroup
     private let environment: [String: String]
@@ -87,6 +97,7 @@ final class Deployment: @unchecked Sendable {
         if deployment.gateway.isRunning { deployment.gateway.terminate() }
         deployment.sandbox.terminate()
         deployment.loops.shutdown()
+        try deployment.checkLogs()
         try? FileManager.default.removeItem(at: deployment.directory)
         try result.get()
     }
@@ -109,25 +120,44 @@ final class Deployment: @unchecked Sendable {
                 "--redirect-uri", "http://localhost:\(port)/auth/kick/callback",
                 "--webhook-url", "\(gatewayURL)/webhooks/kick", "--users", usersFile.path,
                 "--access-token-seconds", String(options.accessTokenSeconds), "--refresh-mode", options.refreshMode,
-            ], output: output)
+                "--record-secrets", directory.appendingPathComponent("secrets").path,
+            ], output: output, log: directory.appendingPathComponent("sandbox.log"))
         sandboxURL = try Self.readURL(from: output)
         environment = [
             "GATEWAY_LISTEN": "127.0.0.1:\(port)", "GATEWAY_PUBLIC_URL": "http://localhost:\(port)",
             "GATEWAY_DATA_DIR": directory.appendingPathComponent("data").path,
-            "GATEWAY_ENCRYPTION_KEYS": "k1:\(Data(repeating: 7, count: 32).base64EncodedString())",
+            "GATEWAY_ENCRYPTION_KEYS": "k1:\(Self.encryptionKey)",
             "GATEWAY_ADMIN_KEY": adminKey, "KICK_CLIENT_ID": "sandbox-client",
             "KICK_CLIENT_SECRET": "sandbox-secret", "KICK_API_URL": sandboxURL, "KICK_ID_URL": sandboxURL,
-            "GATEWAY_RESOURCES": Checkout.root,
+            "GATEWAY_RESOURCES": Checkout.root, "GATEWAY_LOG_LEVEL": "debug",
         ].merging(options.environment) { _, given in given }
         loops = try LoopGroup(count: 2)
         client = OutboundClient(loops: loops, tls: try TLSContext())
-        gateway = try RunningProgram("kick-gateway", ["serve"], environment: environment)
+        gateway = try RunningProgram(
+            "kick-gateway", ["serve"], environment: environment, log: directory.appendingPathComponent("gateway.log"))
         try await untilReady()
+    }
+
+    /// P6: nothing that any program wrote, down to debug, holds a token, a code, a secret or a key.
+    private func checkLogs() throws {
+        let recorded = try String(contentsOf: directory.appendingPathComponent("secrets"), encoding: .utf8)
+        let known = Set(recorded.split(separator: "\n").map(String.init) + secrets.value)
+            .union([adminKey, Self.encryptionKey, "sandbox-secret"])
+        #expect(known.count > 3, "the sandbox has recorded nothing")
+        TestSecrets.add(known)
+        let files = FileManager.default.enumerator(at: directory, includingPropertiesForKeys: nil)
+        for case let file as URL in try #require(files) where file.lastPathComponent.contains("log") {
+            guard let data = try? Data(contentsOf: file), !data.isEmpty else { continue }
+            for secret in known where data.range(of: Data(secret.utf8)) != nil {
+                Issue.record("P6 \(file.lastPathComponent) holds a secret that ends with \(secret.suffix(4))")
+            }
+        }
     }
 
     /// Starts the gateway again, after it was killed or stopped.
     func startGateway() async throws {
-        gateway = try RunningProgram("kick-gateway", ["serve"], environment: environment)
+        gateway = try RunningProgram(
+            "kick-gateway", ["serve"], environment: environment, log: directory.appendingPathComponent("gateway.log"))
         try await untilReady()
     }
 

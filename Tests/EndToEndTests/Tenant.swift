@@ -16,17 +16,21 @@ struct TestTenant: Sendable {
         let id = tenant["id"] as? String ?? ""
         let key = try await deployment.json(
             .post, "/admin/v1/tenants/\(id)/keys", key: deployment.adminKey, body: ["name": "test"])
-        return TestTenant(deployment: deployment, id: id, key: key["secret"] as? String ?? "")
+        let secret = key["secret"] as? String ?? ""
+        deployment.secrets.update { $0.append(secret) }
+        return TestTenant(deployment: deployment, id: id, key: secret)
     }
 
     /// Logs a sandbox user in, step by step as a browser would: link, consent page, its form, the way back.
     func connect(_ userID: Int64) async throws {
         let link = try await deployment.json(.post, "/v1/connect-links", key: key, body: [:])
         let target = HTTPURL(link["url"] as? String ?? "")?.target ?? ""
+        deployment.secrets.update { $0.append(String(target.split(separator: "=").last ?? "")) }
         guard let begun = try await deployment.send(.get, target), begun.status == .seeOther,
             let consent = HTTPURL(begun.fields[.location] ?? ""),
             let cookie = begun.fields[.setCookie]?.prefix(while: { $0 != ";" })
         else { throw Deployment.Failure("the connect link does not lead to Kick") }
+        deployment.secrets.update { $0.append(String(cookie.split(separator: "=").last ?? "")) }
         guard let page = try await deployment.send(.get, consent.target, base: deployment.sandboxURL),
             page.status == .ok, String(decoding: page.body, as: UTF8.self).contains("<form method=\"post\"")
         else { throw Deployment.Failure("there is no consent page") }

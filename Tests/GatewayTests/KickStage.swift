@@ -30,6 +30,7 @@ struct KickStage: Sendable {
         var configuration = SandboxConfiguration()
         configuration.listenAddress = .ipv4([127, 0, 0, 1], port: 0)
         configuration.signingKeyPEM = signingKey
+        configuration.secretsPath = TestSecrets.path
         configuration.app = RegisteredApp(
             clientID: "client", clientSecret: "client-secret", redirectURIs: ["http://localhost/cb"])
         configure(&configuration)

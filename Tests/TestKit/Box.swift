@@ -27,7 +27,12 @@ package func onLoop<R: Sendable>(
     try await Task(executorPreference: loop) { try await body() }.value
 }
 
-/// Suspends until `condition` holds, or the test's own time limit cancels a wait in vain.
+/// Suspends until `condition` holds, or the test's own time limit cancels a wait in vain. Looks again at once for a while,
+/// then every millisecond: many tests wait at the same time, and what they wait for needs the processor.
 package func until(_ condition: () async throws -> Bool) async rethrows {
-    while try await !condition(), !Task.isCancelled { await Task.yield() }
+    var looks = 0
+    while try await !condition(), !Task.isCancelled {
+        looks += 1
+        if looks < 100 { await Task.yield() } else { try? await Task.sleep(for: .milliseconds(1)) }
+    }
 }

@@ -169,10 +169,12 @@ struct AppTokensTests {
         try await StoreFixture.run { fixture in
             let app = try await fixture.makeTenant().appID
             let endpoint = CountingEndpoint(status: 503)
-            let kick = Self.replica(fixture, endpoint)
+            var policy = Self.policy
+            policy.lease = .seconds(600)
+            let kick = Self.replica(fixture, endpoint, policy: policy)
             await #expect(throws: KickError.self) { _ = try await Self.token(kick, app) }
             endpoint.status.update { $0 = 200 }
-            #expect(try await Self.token(Self.replica(fixture, endpoint), app) == "app-2")
+            #expect(try await Self.token(Self.replica(fixture, endpoint, policy: policy), app) == "app-2")
         }
     }
 

@@ -151,6 +151,7 @@ struct ResealingTests {
                     }
                 }
                 group.addTask {
+                    defer { isSettled.update { $0 = true } }
                     await until { stored.value.count > count / 4 }
                     guard case .writes = try await fixture.vault.retire(old) else {
                         Issue.record("a key that writes was retired")
@@ -164,7 +165,6 @@ struct ResealingTests {
                     #expect(uses.contains { $0.column == "logins.refresh_token" && $0.count > 0 })
                     let result = try await Self.resealing(fixture).all()
                     #expect(result.resealed > 0 && result.unreadable.isEmpty)
-                    isSettled.update { $0 = true }
                 }
                 try await group.waitForAll()
             }
@@ -275,7 +275,8 @@ struct ResealingTests {
                     }
                     // Counting finds nothing: what is not committed cannot be seen. The deletion waits for us.
                     try await until {
-                        try await fixture.testDatabase.psql(
+                        guard retirement.value == nil else { return true }
+                        return try await fixture.testDatabase.psql(
                             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE%'"
                         ).hasPrefix("1")
                     }

@@ -163,6 +163,20 @@ struct ImportingTests {
             #expect(!imported.isProven && imported.login.state == .connected)
             let due = try #require(imported.login.refreshDueAt)
             #expect(due < .now() + .seconds(60))
+
+            // A process that stops proves nothing any more; another one's schedule does.
+            let third = try await stage.pair(5003)
+            let keeper = try stage.keeper()
+            _ = await keeper.drain(deadline: .after(.seconds(1)))
+            let importing = Importing(
+                store: stage.fixture.logins, tenants: stage.fixture.tenants, keeper: keeper,
+                tokens: LoginTokens(store: stage.fixture.logins, keeper: keeper))
+            let late = try await importing.importPair(
+                access: Secret(third.access), refresh: Secret(third.refresh), in: stage.tenant.id,
+                deadline: .after(.seconds(30)))
+            #expect(!late.isProven && late.login.lastRefreshResult == nil)
+            let soon = try #require(late.login.refreshDueAt)
+            #expect(soon < .now() + .seconds(60))
         }
     }
 

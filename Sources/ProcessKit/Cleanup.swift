@@ -126,6 +126,11 @@ package enum Cleanup {
         state.withLock { _ = $0.directories.remove(directory) }
     }
 
+    /// Lets a directory stay.
+    package static func leave(_ directory: String) {
+        state.withLock { _ = $0.directories.remove(directory) }
+    }
+
     /// Ends everything. Nothing can be started any more.
     package static func all() {
         let (processes, servers, directories) = state.withLock { state in

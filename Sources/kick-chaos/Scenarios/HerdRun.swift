@@ -1,0 +1,7 @@
+/// Later.
+struct HerdRun: Sendable {
+    let workshop: Workshop
+    let server: DatabaseServer
+
+    func run() async throws -> Outcome { Outcome() }
+}

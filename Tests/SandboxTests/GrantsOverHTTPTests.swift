@@ -96,7 +96,7 @@ struct GrantsOverHTTPTests {
         try await Bench.with { bench in
             let token = try await bench.login().refresh
             let other = try await bench.login(["user_id": "1002"]).refresh
-            try await bench.put("/sandbox/policy", ["token_delay_ms": 200])
+            try await bench.put("/sandbox/policy", ["token_delay_ms": 1000])
             async let first = bench.form("/oauth/token", Samples.refresh(token))
             async let second = bench.form("/oauth/token", Samples.refresh(token))
             async let third = bench.form("/oauth/token", Samples.refresh(other))
@@ -154,7 +154,7 @@ struct GrantsOverHTTPTests {
     func hungUp(hangsUp: Bool) async throws {
         try await Bench.with { bench in
             let token = try await bench.login().refresh
-            try await bench.control("/sandbox/faults", ["target": "token", "delay_ms": 1500])
+            try await bench.control("/sandbox/faults", ["target": "token", "delay_ms": 20_000])
             var items = QueryItems()
             for (name, value) in Samples.refresh(token) { items.append(name, value) }
             let body = FormURLEncoded.encode(items)

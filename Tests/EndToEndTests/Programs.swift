@@ -19,7 +19,7 @@ final class RunningProgram: @unchecked Sendable {
     ) throws {
         self.log = log
         if !FileManager.default.fileExists(atPath: log.path) {
-            _ = _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         }
         let errors = try FileHandle(forWritingTo: log)
         try errors.seekToEnd()

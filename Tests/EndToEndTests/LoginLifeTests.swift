@@ -217,4 +217,28 @@ struct LoginLifeTests {
             await reader.stop()
         }
     }
+
+    @Test("P8 a genuine delivery under a type of the gateway's own is refused: Kick does not sign the type")
+    func forgedType() async throws {
+        var options = Deployment.Options()
+        options.environment = ["GATEWAY_WEBHOOK_MAX_AGE": "36500d", "GATEWAY_EVENT_RETENTION": "36500d"]
+        try await Deployment.run(options) { deployment in
+            let tenant = try await TestTenant.make(on: deployment)
+            try await tenant.connect(1001)
+            let directory = URL(fileURLWithPath: Checkout.root + "/Tests/KickTests/Fixtures/signed")
+            let body = try Data(contentsOf: directory.appendingPathComponent("livestream.status.updated.body.json"))
+            let headers = try JSONSerialization.jsonObject(
+                with: Data(contentsOf: directory.appendingPathComponent("livestream.status.updated.headers.json")))
+            for (type, status) in [("livestream.status.updated", 200), ("gateway.login.disconnected", 401)] {
+                var fields: Fields = [.contentType: "application/json"]
+                for (name, value) in headers as? [String: String] ?? [:] {
+                    let isType = name.lowercased() == "kick-event-type"
+                    fields.set(try #require(FieldName(name)), FieldValue(isType ? type : value))
+                }
+                let answer = try await deployment.send(.post, "/webhooks/kick", fields: fields, body: Array(body))
+                #expect(answer.map { Int($0.status.code) } == status)
+            }
+            #expect(try await tenant.announced().map(\.type) == ["connected"])
+        }
+    }
 }

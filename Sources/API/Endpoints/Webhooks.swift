@@ -30,6 +30,18 @@ enum Webhooks {
             return .problem(
                 .unauthorized, code: "webhook_refused", detail: "\(error)", requestID: context.request.id)
         }
+        // Kick does not sign the type: whoever has a genuine delivery could pass it off as a word of the gateway's own.
+        guard !webhook.type.rawValue.hasPrefix(GatewayEvent.prefix) else {
+            report.warning(
+                "a webhook was refused",
+                [
+                    "reason": "its type is one of the gateway's own",
+                    "from": .string(context.request.remoteAddress.host),
+                ])
+            return .problem(
+                .unauthorized, code: "webhook_refused", detail: "the type is not one of Kick's",
+                requestID: context.request.id)
+        }
         guard let known = try await context.services.apps.app(app) else {
             throw GatewayError(.notFound, "there is no such app")
         }

@@ -37,10 +37,16 @@ package final class StoreFixture: Sendable {
         on cluster: TestCluster? = nil, _ body: @escaping @Sendable (StoreFixture) async throws -> Void
     ) async throws {
         let fixture = try StoreFixture(try await TestDatabase.make(template: template, on: cluster))
-        let result = await Task(executorPreference: fixture.loops.loops[0]) {
+        let task = Task(executorPreference: fixture.loops.loops[0]) {
             try await fixture.vault.load()
             try await body(fixture)
-        }.result
+        }
+        // So that a test's time limit ends it.
+        let result = await withTaskCancellationHandler {
+            await task.result
+        } onCancel: {
+            task.cancel()
+        }
         await fixture.database.shutdown(within: .seconds(5))
         fixture.loops.shutdown()
         try await fixture.testDatabase.remove()

@@ -7,7 +7,7 @@ enum ConfigCommand {
         | Setting | Default | Meaning |
         |---|---|---|
         | GATEWAY_ADMIN_KEY | required | The secret of the admin routes, at least 24 characters |
-        | GATEWAY_ENCRYPTION_KEYS | required | `kid:base64` of 32 bytes, several separated by commas; the first one writes |
+        | GATEWAY_ENCRYPTION_KEYS | required | `kid:base64` of 32 bytes, several separated by commas; the first one wraps new data keys, all of them open |
         | GATEWAY_LISTEN | 127.0.0.1:8080 | Address and port to listen at; `unix:/path` for a unix socket |
         | GATEWAY_PUBLIC_URL | http://localhost:PORT | How browsers and Kick reach the gateway |
         | DATABASE_URL | a private cluster | `postgresql://…`; without it the gateway runs its own PostgreSQL in GATEWAY_DATA_DIR |

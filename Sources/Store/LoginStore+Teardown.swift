@@ -213,6 +213,16 @@ extension LoginStore {
         return rows.first != nil
     }
 
+    /// Kick's ids of the login's subscriptions as they were last seen.
+    package func subscriptionIDs(_ claim: TeardownClaim) async throws(DatabaseError) -> [String] {
+        let rows = try await database.query(
+            """
+            SELECT kick_subscription_id FROM event_subscriptions
+            WHERE tenant_id = \(claim.tenant) AND login_id = \(claim.login) AND kick_subscription_id IS NOT NULL
+            """)
+        return try rows.map { row throws(DatabaseError) in try row["kick_subscription_id", as: String.self] }
+    }
+
     /// Has subscriptions looked after that somebody may have come to want while they were deleted.
     package func lookAfterSubscriptions(_ claim: TeardownClaim) async throws(DatabaseError) {
         _ = try await database.execute(

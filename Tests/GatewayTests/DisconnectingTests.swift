@@ -117,6 +117,34 @@ struct DisconnectingTests {
         }
     }
 
+    @Test(
+        "a list of Kick's that lags behind hides no subscription, and a deletion that Kick only pretends is made again")
+    func unreliableKick() async throws {
+        try await KickStage.run { stage in
+            let login = try await stage.makeLogin()
+            try await stage.subscribe()
+            try await stage.call(.put, "/sandbox/subscriptions/policy", ["list_delay_seconds": 3600])
+            let disconnecting = try stage.disconnecting()
+            let hidden = try await disconnecting.disconnect(
+                login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
+            #expect(!hidden.teardown.isPending)
+            #expect(try await stage.subscriptionCount(of: 5001) == 0)
+
+            try await stage.call(
+                .put, "/sandbox/subscriptions/policy", ["list_delay_seconds": 0, "ignored_deletes": 10])
+            let second = try await stage.makeLogin(5002)
+            try await stage.subscribe()
+            let pretended = try await disconnecting.disconnect(
+                second.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
+            #expect(pretended.teardown.isPending)
+            #expect(try await stage.subscriptionCount(of: 5002) == 10)
+            try await stage.hasten(second)
+            #expect(await disconnecting.tearDownDue() == 1)
+            #expect(try await stage.subscriptionCount(of: 5002) == 0)
+            #expect(try await !stage.login(second).teardown.isPending)
+        }
+    }
+
     @Test("the subscriptions stay when another tenant's login of the same account goes on wanting them")
     func shared() async throws {
         try await KickStage.run { stage in

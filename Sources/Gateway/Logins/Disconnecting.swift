@@ -170,10 +170,14 @@ package struct Disconnecting: Sendable {
     /// token: the broadcaster's is gone by now (FACTS §3.3).
     private func unsubscribe(_ claim: TeardownClaim, deadline: Deadline) async throws {
         guard try await !store.isBroadcasterShared(claim) else { return }
-        let ids = try await subscriptions(claim, deadline: deadline)
+        var ids = try await subscriptions(claim, deadline: deadline)
+        // Kick's list lags behind (FACTS §3.3). What it does not show is asked for once: Kick may refuse ids that it has
+        // forgotten, and then only what it lists counts.
+        if claim.failures == 0 { ids += try await store.subscriptionIDs(claim).filter { !ids.contains($0) } }
         guard !ids.isEmpty else { return }
+        let wanted = ids
         try await kick.withAppToken(of: claim.app) { token throws(KickError) in
-            try await kick.api.unsubscribe(ids: ids, token: token, deadline: deadline)
+            try await kick.api.unsubscribe(ids: wanted, token: token, deadline: deadline)
         }
         // Somebody may have connected this account between the question and the deletion.
         try await store.lookAfterSubscriptions(claim)

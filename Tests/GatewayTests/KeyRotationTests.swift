@@ -63,6 +63,12 @@ struct KeyRotationTests {
             await until { other.writingKeyID == rotated.keys[0].id }
             let after = try await first.retire(old)
             #expect(after.keys.map(\.id) == [rotated.keys[0].id])
+            // With nothing to re-seal, the second one learns of a key by looking at the keys alone.
+            workers[0].cancel()
+            await workers[0].value
+            await until { second.isSettled }
+            let third = try await first.rotate().keys[0].id
+            await until { other.writingKeyID == third }
             for worker in workers { worker.cancel() }
             for worker in workers { await worker.value }
         }

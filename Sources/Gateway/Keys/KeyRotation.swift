@@ -146,12 +146,15 @@ package final class KeyRotation: Sendable {
         }
     }
 
+    /// Whether everything that could be was under the key that writes when this process last looked.
+    var isSettled: Bool { state.withLock { $0.settledKey } == vault.writingKeyID }
+
     private func look() async throws {
         let (reloads, sweeps) = state.withLock { state in
-            (state.reloadAt.hasPassed, state.sweepAt.hasPassed || state.settledKey != vault.writingKeyID)
+            (state.reloadAt.hasPassed, state.sweepAt.hasPassed)
         }
         if reloads { await reload() }
-        if sweeps { try await reseal() }
+        if sweeps || !isSettled { try await reseal() }
     }
 
     /// Re-seals whatever is not under the newest key, until there is nothing left that could be.

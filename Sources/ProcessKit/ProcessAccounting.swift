@@ -41,6 +41,21 @@ package enum ProcessAccounting {
         return (resident, proportional)
     }
 
+    /// Connections over IPv4 that a process holds to a port (/proc/net/tcp).
+    package static func connections(of pid: Int32, toPort port: UInt16) -> Int {
+        let directory = "/proc/\(pid)/fd"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        let sockets = Set(
+            names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\($0)") }
+                .filter { $0.hasPrefix("socket:[") }.map { $0.dropFirst("socket:[".count).dropLast() })
+        return (Files.text("/proc/net/tcp") ?? "").split(separator: "\n").dropFirst().count { line in
+            // 2 remote address:port in hexadecimal, 3 state (01: established), 9 inode
+            let fields = line.split(separator: " ")
+            guard fields.count > 9, fields[3] == "01", sockets.contains(fields[9]) else { return false }
+            return fields[2].split(separator: ":").last.flatMap { UInt16($0, radix: 16) } == port
+        }
+    }
+
     /// The greatest resident set size that a process has had so far, in KiB.
     package static func peakResident(of pid: Int32) -> Int? {
         Files.text("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

@@ -15,6 +15,7 @@ struct HerdRun: Sendable {
         var seconds = 0.0
         var lateness = Spread([])
         var counters = KickStandIn.Counters()
+        var kickConnections = 0
         var databaseConnections = 0
         var gatewayNanoseconds: UInt64 = 0
         var databaseNanoseconds: UInt64 = 0
@@ -30,16 +31,19 @@ struct HerdRun: Sendable {
         let size = options.logins ?? 10_000
         var outcome = Outcome()
         let shipped = try await drainAsShipped(size, &outcome)
+        let slow = try await drainFromSlowKick(size)
         let lifted = try await drainWithoutRate(size, &outcome)
         var table = Outcome.Table(
             "\(size.grouped) logins, all due in the same second",
-            columns: ["What", "#as shipped", "#`GATEWAY_REFRESH_RATE=\(options.rate)`"])
-        func row(_ name: String, _ text: (Drain) -> String) { table.rows.append([name, text(shipped), text(lifted)]) }
+            columns: ["What", "#as shipped", "#rate lifted", "#rate lifted, Kick answers at once"])
+        func row(_ name: String, _ text: (Drain) -> String) {
+            table.rows.append([name] + [shipped, slow, lifted].map(text))
+        }
         row("time until all were refreshed") { "\($0.seconds.text(1)) s" }
         row("refreshes per second") { (Double(size) / $0.seconds).text(0) }
         row("from due to stored, p50 / p99 / longest") { "\($0.lateness.text(digits: 1)) s" }
         row("token requests in flight, at the most") { "\($0.counters.greatestRequests)" }
-        row("connections to Kick, at the most") { "\($0.counters.greatestConnections)" }
+        row("connections to Kick, at the most") { "\($0.kickConnections)" }
         row("connections to PostgreSQL, at the most") { "\($0.databaseConnections)" }
         row("CPU per refresh, gateway") { "\((Double($0.gatewayNanoseconds) / 1000 / Double(size)).shortText) µs" }
         row("CPU per refresh, PostgreSQL") { "\((Double($0.databaseNanoseconds) / 1000 / Double(size)).shortText) µs" }
@@ -47,7 +51,12 @@ struct HerdRun: Sendable {
             "\((Double($0.residentBefore) / 1024).text(1)), \((Double($0.residentPeak) / 1024).text(1)) MiB"
         }
         outcome.tables.insert(table, at: 0)
-        for (name, drain) in [("as shipped", shipped), ("with the rate lifted", lifted)] {
+        outcome.notes.insert(
+            "Kick's token endpoint takes \(Self.delay) ms, in the last column less than one. Lifted: "
+                + "`GATEWAY_REFRESH_RATE=\(options.rate)`; 16 token requests at once as shipped.", at: 0)
+        for (name, drain) in [
+            ("as shipped", shipped), ("with the rate lifted", slow), ("with an immediate answer", lifted),
+        ] {
             outcome.expect(
                 drain.counters.refreshes == size && drain.counters.refused == 0 && drain.counters.supersededUses == 0,
                 "\(name): each login was refreshed once, nothing was refused",
@@ -59,11 +68,14 @@ struct HerdRun: Sendable {
         return outcome
     }
 
+    /// How long the token endpoint takes, in milliseconds.
+    private static let delay = 100
+
     // MARK: The limits as shipped
 
     private func drainAsShipped(_ size: Int, _ outcome: inout Outcome) async throws -> Drain {
         say("\(size) logins, limits as shipped")
-        let site = try await Site.make("shipped", workshop, server) { _ in }
+        let site = try await Site.make("shipped", workshop, server) { $0.answerDelayMilliseconds = Self.delay }
         _ = try await site.makeLogins(size, tokenSeconds: 7200) { .seconds(86_400) }
         let fleet = try await Fleet.start(1, on: site)
         let drain = try await drain(site, fleet, size)
@@ -89,6 +101,17 @@ struct HerdRun: Sendable {
     }
 
     // MARK: Without the rate
+
+    private func drainFromSlowKick(_ size: Int) async throws -> Drain {
+        say("\(size) logins, rate lifted, \(Self.delay) ms for an answer")
+        let site = try await Site.make("slow", workshop, server) { $0.answerDelayMilliseconds = Self.delay }
+        _ = try await site.makeLogins(size, tokenSeconds: 7200) { .seconds(86_400) }
+        let fleet = try await Fleet.start(1, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
+        let drain = try await drain(site, fleet, size)
+        try await fleet.stop()
+        await site.close()
+        return drain
+    }
 
     /// Life of the tokens: several cycles fit into a run.
     private static let life = 60
@@ -147,8 +170,13 @@ struct HerdRun: Sendable {
         let dueAt = try await site.makeAllDue(after: .seconds(3))
         drain.dueAt = Double(dueAt) / 1e6
         let (cpu, database) = (fleet.cpuNanoseconds, server.cpuNanoseconds ?? 0)
-        try await until("all refreshed", within: .seconds(Double(size) / 20 + 60), every: .milliseconds(500)) {
+        // Few looks, so that they are not what is measured; the sandbox counts for itself.
+        try await until("all refreshed", within: .seconds(Double(size) / 20 + 60), every: .seconds(1)) {
             drain.databaseConnections = max(drain.databaseConnections, try await connections(site))
+            drain.kickConnections = max(
+                drain.kickConnections,
+                ProcessAccounting.connections(of: gateway.process.pid, toPort: site.kick.port))
+            guard try await site.kick.counters().refreshes >= size else { return false }
             return try await site.count(where: "generation < 2") == 0
         }
         drain.gatewayNanoseconds = fleet.cpuNanoseconds - cpu

@@ -18,8 +18,9 @@ struct RotationRun: Sendable {
             policy.refreshMode = .singleUse
             policy.accessTokenSeconds = life
         }
+        // Spread over the whole life, so that refreshes never pause.
         let logins = try await site.makeLogins(size, tokenSeconds: life) {
-            .seconds(life) * Double.random(in: 0.70...0.85)
+            .seconds(life) * Double.random(in: 0...0.85)
         }
         let fleet = try await Fleet.start(count, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
         var calls = HTTPCaller(

@@ -11,11 +11,13 @@ final class KickStandIn: Sendable {
     static let clientSecret = "chaos-secret"
 
     let url: String
+    let port: UInt16
     private let server: SandboxServer
     private let calls: HTTPCaller
 
     private init(url: String, server: SandboxServer, client: OutboundClient) {
         self.url = url
+        port = UInt16(clamping: HTTPURL(url)?.port ?? 0)
         self.server = server
         calls = HTTPCaller(client: client, base: url)
     }
@@ -101,7 +103,6 @@ final class KickStandIn: Sendable {
         /// Of all at once, at the most, and now.
         var greatestRequests = 0
         var requests = 0
-        var greatestConnections = 0
         /// Refreshes in each second from `histogramStart`, Unix time.
         var histogramStart = 0
         var histogram: [Int] = []
@@ -125,7 +126,6 @@ final class KickStandIn: Sendable {
         counters.greatestInFlight = try number("max_in_flight")
         counters.greatestRequests = try number("max_token_requests_in_flight")
         counters.requests = try number("token_requests_in_flight")
-        counters.greatestConnections = try number("max_open_connections")
         counters.histogramStart = answer["histogram"]?["first_bucket_at"]?.integerValue ?? 0
         counters.histogram = (answer["histogram"]?["counts"]?.arrayValue ?? []).compactMap(\.integerValue)
         return counters

@@ -71,8 +71,9 @@ struct RefreshAnswerTests {
         Row("200 cut in the middle of the JSON", ["status": 200, "body": #"{"access_token":"ab"#], .retrySoon),
         Row("time out, nothing done", ["delay_ms": 20_000, "status": 503], .retrySoon),
         Row("time out after the rotation", ["delay_ms": 20_000, "when": "after", "status": 503], .retrySoon),
-        Row("cut before the rotation", ["close": true], .retrySoon),
-        Row("cut after the rotation", ["close": true, "when": "after"], .retrySoon),
+        Row("cut before the rotation, no byte came", ["close": "before_head"], .retrySoon),
+        Row("cut after the rotation, no byte came", ["close": "before_head", "when": "after"], .retrySoon),
+        Row("cut in the middle of the answer, the rotation done", ["close": "in_body", "when": "after"], .retrySoon),
     ]
 
     @Test("P4, P5: retried, retried soon, or dead", arguments: rows)

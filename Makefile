@@ -12,7 +12,7 @@ DEV_CONFIGURATION ?= release
 PACKAGES := libssl-dev libpq-dev postgresql openssl ca-certificates binutils curl
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: help deps build release run test check format lint bench clean
+.PHONY: help deps build release run test check format lint bench chaos clean
 
 help:
 	@echo "make run      build and start everything for development: database, sandbox, gateway, demo"
@@ -20,6 +20,7 @@ help:
 	@echo "make check    formatting, warnings as errors, tests, linkage: what a change must pass"
 	@echo "make format   format the sources in place"
 	@echo "make bench    the performance table (release build)"
+	@echo "make chaos    gateways and databases killed at the worst moments: no login may be lost (35 minutes)"
 	@echo "make build    debug build        make release  release build"
 	@echo "make deps     install what is missing (Debian)"
 	@echo "make clean    remove build folders"
@@ -66,6 +67,14 @@ check: lint test release
 
 bench: deps release
 	.build-release/release/kick-bench $(ARGS)
+
+# One scenario with ARGS="kill-matrix --times 2" and the like, all of them without. INTO=docs/reliability.md puts the
+# results there.
+SCENARIOS := kill-matrix replicas herd rotate-keys outage
+chaos: deps release
+	@if [ -n "$(ARGS)" ]; then exec .build-release/release/kick-chaos $(ARGS); fi; failed=0; \
+	for s in $(SCENARIOS); do \
+	  .build-release/release/kick-chaos $$s $(if $(INTO),--into $(INTO)) || failed=1; echo; done; exit $$failed
 
 clean:
 	rm -rf .build .build-*

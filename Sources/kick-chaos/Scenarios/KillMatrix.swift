@@ -75,12 +75,14 @@ struct KillMatrix: Sendable {
 
     private func outcome(_ findings: [KillCell.Finding]) -> Outcome {
         var table = Outcome.Table(columns: [
-            "refresh tokens", "killed", "#kills", "#logins", "#recovered", "#`reconnect_required`", "#lost silently",
-            "#superseded uses", "#median s to recovery",
+            "refresh tokens", "killed", "#kills", "#at a second attempt", "#logins", "#recovered",
+            "#`reconnect_required`", "#lost silently",
+            "#superseded uses", "#median s from lease's end to recovery",
         ])
         for finding in findings {
             table.rows.append([
-                "`\(finding.cell.mode)`", finding.cell.point.rawValue, "\(finding.kills)", "\(finding.logins)",
+                "`\(finding.cell.mode)`", finding.cell.point.rawValue, "\(finding.kills)",
+                "\(finding.secondKills)", "\(finding.logins)",
                 "\(finding.recovered)", "\(finding.reconnectRequired)", "\(finding.lostSilently)",
                 "\(finding.supersededUses)", finding.recoverySeconds.at(0.5).map { $0.text(1) } ?? "–",
             ])

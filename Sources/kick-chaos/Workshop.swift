@@ -46,7 +46,8 @@ final class Workshop: Sendable {
                 case .outage: try await OutageRun(workshop: self, server: server).run()
                 }
         } catch {
-            if options.keepsLogs { Cleanup.leave(directory) }
+            say("logs: \(directory)")
+            Cleanup.leave(directory)
             throw error
         }
         let minutes = (Deadline.now() - begin) / .seconds(60)

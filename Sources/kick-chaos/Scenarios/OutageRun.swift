@@ -122,10 +122,15 @@ struct OutageRun: Sendable {
         finding.servedEarly = callers.count { $0.isServed }
         try await server.startAgain()
         let back = Deadline.now()
-        try await until("all pairs stored", within: .seconds(60)) {
-            let rows = try await site.rows()
-            finding.stored = rows.count { row in before[row.id].map { row.generation == $0 + 1 } ?? false }
-            return finding.stored == logins.count
+        do {
+            try await until("all pairs stored", within: .seconds(60)) {
+                let rows = try await site.rows()
+                finding.stored = rows.count { row in before[row.id].map { row.generation == $0 + 1 } ?? false }
+                return finding.stored == logins.count
+            }
+        } catch let error as ProcessError {
+            // The figures tell.
+            say("\(error)")
         }
         finding.seconds = (Deadline.now() - back) / .seconds(1)
         for task in asking { await task.value }

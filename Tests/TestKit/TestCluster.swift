@@ -89,7 +89,7 @@ package final class TestCluster: Sendable {
         var options = PostgresCluster.Options()
         options.fsync = false
         // Commits still reach the operating system: killing the server loses nothing.
-        options.settings = ["shared_buffers": "32MB", "max_connections": "200", "log_min_duration_statement": "-1"]
+        options.settings = ["shared_buffers": "32MB", "max_connections": "1000", "log_min_duration_statement": "-1"]
         return options
     }
 

@@ -12,10 +12,17 @@ struct ReplicasRun: Sendable {
 
     private var options: Options { workshop.options }
 
+    /// How long the token endpoint takes, in milliseconds, half of it after the rotation: so that a kill always meets some
+    /// refreshes that are under way.
+    private static let delay = 50
+
     func run() async throws -> Outcome {
         let (count, size) = (options.replicas ?? 4, options.logins ?? 2000)
         let life = options.tokenSeconds
-        let site = try await Site.make("replicas", workshop, server) { $0.accessTokenSeconds = life }
+        let site = try await Site.make("replicas", workshop, server) { policy in
+            policy.accessTokenSeconds = life
+            policy.answerDelayMilliseconds = Self.delay
+        }
         // Spread over the whole life, so that refreshes never pause.
         let logins = try await site.makeLogins(size, tokenSeconds: life) {
             .seconds(life) * Double.random(in: 0...0.85)
@@ -65,6 +72,7 @@ struct ReplicasRun: Sendable {
         var table = Outcome.Table(columns: ["What", "#Figure"])
         table.rows = [
             ["replicas, logins, life of an access token", "\(count), \(size.grouped), \(life) s"],
+            ["Kick's token endpoint takes", "\(Self.delay) ms"],
             ["time", "\((seconds / 60).text(1)) min"],
             ["replicas killed", "\(kills)"],
             ["PostgreSQL stopped and started; killed", "1; 1"],

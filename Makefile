@@ -47,6 +47,8 @@ run: deps
 # The programs' own tests come last and alone: they wait for processes, which would hold up the others' threads.
 # Whatever a test learns of tokens, codes, secrets and keys is collected, and must not be in anything that was printed.
 test: export KICK_GATEWAY_TEST_SECRETS := $(CURDIR)/.build/test-secrets
+# All tests at once, each with loops, a database and its connections, would starve one another on a small machine.
+test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 16
 test: deps
 	$(SWIFT) build $(DEBUG) --build-tests
 	@rm -f .build/test-secrets

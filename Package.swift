@@ -87,7 +87,8 @@ let package = Package(
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
         program("kick-bench", "ProcessKit", "Sandbox", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
         program(
-            "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model",
+            "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox",
+            "Model",
             "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net", "Telemetry"),
 
         // Tests mirror the rooms.

@@ -64,6 +64,12 @@ package struct LoginStore: Sendable {
     ) async throws -> Login {
         try await vault.writing {
             try await database.transaction { transaction in
+                // What is sealed is sealed for the login's id, so two who connect a new account at once must agree on it.
+                _ = try await transaction.query(
+                    """
+                    SELECT pg_advisory_xact_lock(hashtextextended(
+                        \("login \(tenant) \(app) \(account.kickUserID)"), 0))
+                    """)
                 let wanted = try await Self.use(link, transaction, in: tenant)
                 let known = try await transaction.query(
                     """

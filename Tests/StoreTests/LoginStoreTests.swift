@@ -167,4 +167,34 @@ struct LoginStoreTests {
             #expect(try await fixture.logins.logins(in: second.id).isEmpty)
         }
     }
+
+    @Test("P6 a new account that is connected many times at once is one login, and its tokens open")
+    func connectedAtOnce() async throws {
+        try await StoreFixture.run { fixture in
+            let tenant = try await fixture.makeTenant()
+            let told = Box<[Bool]>([])
+            let ids = Box<Set<LoginID>>([])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<12 {
+                    group.addTask {
+                        let login = try await fixture.logins.connect(
+                            fixture.id(LoginID.self),
+                            account: LoginStore.Account(kickUserID: 7, username: "u", slug: nil),
+                            tokens: Self.pair(number), app: tenant.appID, refreshAfter: .seconds(60), link: nil,
+                            in: tenant.id
+                        ) { before, _ in
+                            told.update { $0.append(before == nil) }
+                            return nil
+                        }
+                        ids.update { $0.insert(login.id) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(ids.value.count == 1)
+            #expect(told.value.filter(\.self).count == 1, "it was new once")
+            let id = try #require(ids.value.first)
+            #expect(try await fixture.logins.accessGrant(of: id, in: tenant.id) != nil)
+        }
+    }
 }

@@ -166,6 +166,18 @@ package struct LoginStore: Sendable {
         return try rows.map { row throws(DatabaseError) in try Self.login(row) }
     }
 
+    /// The login of a Kick account, whatever became of it.
+    package func login(
+        of kickUserID: Int64, through app: AppID, in tenant: TenantID
+    ) async throws(DatabaseError) -> Login? {
+        let rows = try await database.query(
+            """
+            SELECT \(unescaped: Self.columns) FROM logins
+            WHERE tenant_id = \(tenant) AND app_id = \(app) AND kick_user_id = \(kickUserID)
+            """)
+        return try rows.first.map { row throws(DatabaseError) in try Self.login(row) }
+    }
+
     package func login(_ id: LoginID, in tenant: TenantID) async throws(DatabaseError) -> Login? {
         let rows = try await database.query(
             "SELECT \(unescaped: Self.columns) FROM logins WHERE tenant_id = \(tenant) AND id = \(id)")

@@ -181,15 +181,26 @@ struct ImportingTests {
     }
 
     @Test(
-        "P4 an old pair that is imported over a newer one does no harm: the newer one is kept until the old has worked")
-    func overANewerOne() async throws {
+        "an import that is refused does no harm to a login that works: an old pair, nonsense, another account's token")
+    func overOneThatWorks() async throws {
         try await KickStage.run { stage in
             try await stage.call(.put, "/sandbox/policy", ["refresh_mode": "single_use"])
             let pair = try await stage.pair()
             _ = try await stage.take(pair.access, pair.refresh)
-            // The same script runs a second time: access token alive, refresh token used up by the first run.
-            let again = try await stage.take(pair.access, pair.refresh)
-            #expect(again.isProven && again.login.state == .connected)
+            let other = try await stage.pair(5002)
+            _ = try await stage.take(other.access, other.refresh)
+            let fresh = try await stage.pair(5002)
+            for refresh in [pair.refresh, "nonsense", fresh.refresh] {
+                let error = try await stage.refusal(pair.access, refresh)
+                #expect(error.code == .invalid && error.field == "refresh_token")
+            }
+            let tokens = LoginTokens(store: stage.fixture.logins, keeper: try stage.keeper())
+            for login in try await stage.fixture.logins.logins(in: stage.tenant.id) {
+                #expect(login.state == .connected)
+                try await tokens.renew(login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
+                let user = try await tokens.check(login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
+                #expect(user.userID == login.kickUserID)
+            }
         }
     }
 

@@ -62,11 +62,17 @@ package final class Importing: Sendable {
         }
         let (oauth, clientID) = try await kick.oauth(for: app)
         guard let facts = try await facts(of: access, oauth, deadline: deadline) else {
-            let login = try await importExpired(refresh, oauth, app, tenant, deadline: deadline)
+            let login = try await importProven(refresh, oauth, app, tenant, deadline: deadline)
             return Imported(login: login, isProven: true)
         }
         let granted = try Self.scopes(of: facts, clientID: clientID)
         let account = try await account(access, scopes: granted, deadline: deadline)
+        // A login that works is not risked for a pair that may not.
+        if try await store.login(of: account.kickUserID, through: app, in: tenant)?.state == .connected {
+            let login = try await importProven(
+                refresh, oauth, app, tenant, expecting: account.kickUserID, deadline: deadline)
+            return Imported(login: login, isProven: true)
+        }
         let pair = TokenPair(
             access: access, refresh: refresh, lifetime: Self.lifetime(facts), scopes: granted)
         let login = try await save(
@@ -188,10 +194,12 @@ package final class Importing: Sendable {
             .invalid, "belongs to another Kick account than the access token", field: "refresh_token")
     }
 
-    // MARK: Without a living access token
+    // MARK: Renewed before anything is stored
 
-    private func importExpired(
-        _ refresh: Secret<String>, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID, deadline: Deadline
+    /// - Parameter account: whose the pair has to be; nil when nobody knows.
+    private func importProven(
+        _ refresh: Secret<String>, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID,
+        expecting account: Int64? = nil, deadline: Deadline
     ) async throws -> Login {
         let job = Promise<Result<Login, GatewayError>>()
         let isTaken = jobs.withLock { jobs in
@@ -203,7 +211,7 @@ package final class Importing: Sendable {
             throw GatewayError(.unavailable, "too many imports are under way", retryAfter: 5)
         }
         loop.spawn { [self] in
-            let result = await renewAndStore(refresh, oauth, app, tenant)
+            let result = await renewAndStore(refresh, oauth, app, tenant, expecting: account)
             _ = jobs.withLock { $0.removeValue(forKey: ObjectIdentifier(job)) }
             job.fulfil(result)
         }
@@ -216,7 +224,7 @@ package final class Importing: Sendable {
     }
 
     private func renewAndStore(
-        _ refresh: Secret<String>, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID
+        _ refresh: Secret<String>, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID, expecting account: Int64?
     ) async -> Result<Login, GatewayError> {
         keeper.callDidBegin(app)
         let outcome = await oauth.refresh(refresh, deadline: .after(Self.timeout))
@@ -227,23 +235,27 @@ package final class Importing: Sendable {
         keeper.callDidEnd(app, trouble: nil)
         guard case .renewed(let tokens) = outcome else {
             return .failure(
-                GatewayError(.invalid, "is not active, and Kick refuses the refresh token", field: "access_token"))
+                account == nil
+                    ? GatewayError(.invalid, "is not active, and Kick refuses the refresh token", field: "access_token")
+                    : GatewayError(
+                        .invalid, "is refused by Kick; the login goes on with the tokens that it has",
+                        field: "refresh_token"))
         }
         let pair = TokenPair(
             access: tokens.accessToken, refresh: tokens.refreshToken ?? refresh, lifetime: tokens.lifetime,
             scopes: tokens.scopes?.map(\.rawValue))
-        return await storeAtLast(pair, oauth, app, tenant)
+        return await storeAtLast(pair, oauth, app, tenant, expecting: account)
     }
 
     /// The pair may be the only one that Kick takes by now: it is tried to be stored as long as a refreshed one is.
     private func storeAtLast(
-        _ pair: TokenPair, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID
+        _ pair: TokenPair, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID, expecting account: Int64?
     ) async -> Result<Login, GatewayError> {
         let deadline = Deadline.after(keeper.policy.storePatience)
         var failures = 0
         while true {
             do {
-                return .success(try await identifyAndSave(pair, oauth, app, tenant))
+                return .success(try await identifyAndSave(pair, oauth, app, tenant, expecting: account))
             } catch {
                 // What asking again does not mend.
                 if let error = error as? GatewayError, error.retryAfter == nil { return .failure(error) }
@@ -260,7 +272,7 @@ package final class Importing: Sendable {
     }
 
     private func identifyAndSave(
-        _ pair: TokenPair, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID
+        _ pair: TokenPair, _ oauth: OAuthClient, _ app: AppID, _ tenant: TenantID, expecting expected: Int64?
     ) async throws -> Login {
         var scopes = pair.scopes ?? []
         if scopes.isEmpty {
@@ -268,6 +280,16 @@ package final class Importing: Sendable {
         }
         guard scopes.contains(KickScope.userRead.rawValue) else { throw Self.unnamed }
         let account = try await account(pair.access, scopes: scopes, deadline: .never)
+        if let expected, account.kickUserID != expected {
+            // What was renewed is another account's. If that has a login here, its tokens are these by now.
+            if try await store.login(of: account.kickUserID, through: app, in: tenant) != nil {
+                let own = TokenPair(access: pair.access, refresh: pair.refresh, lifetime: pair.lifetime, scopes: scopes)
+                _ = try await save(
+                    own, account, app, tenant, refreshAfter: keeper.policy.refreshAfter(lifetime: own.lifetime))
+            }
+            throw GatewayError(
+                .invalid, "belongs to another Kick account than the access token", field: "refresh_token")
+        }
         let named = TokenPair(access: pair.access, refresh: pair.refresh, lifetime: pair.lifetime, scopes: scopes)
         let refreshAfter = keeper.policy.refreshAfter(lifetime: pair.lifetime)
         return try await save(named, account, app, tenant, refreshAfter: refreshAfter)

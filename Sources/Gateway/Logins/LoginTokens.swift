@@ -57,9 +57,14 @@ package struct LoginTokens: Sendable {
     /// Asks Kick whose token it is: the proof that a login works, or is mended, or is gone. Throws as
     /// ``withToken(of:in:deadline:_:)`` does, and `KickError`.
     package func check(_ login: LoginID, in tenant: TenantID, deadline: Deadline) async throws -> KickUser {
-        try await withToken(of: login, in: tenant, deadline: deadline) { grant throws(KickError) in
-            try await keeper.kick.api.ownUser(token: grant.token, deadline: deadline)
+        let (user, owner) = try await withToken(of: login, in: tenant, deadline: deadline) {
+            grant throws(KickError) in
+            (try await keeper.kick.api.ownUser(token: grant.token, deadline: deadline), grant.kickUserID)
         }
+        guard user.userID == owner else {
+            throw GatewayError(.upstream, "Kick says that this login's token is another account's")
+        }
+        return user
     }
 
     /// Has the pair renewed now, whatever its age, also when Kick has refused every token before.

@@ -1,7 +1,7 @@
 /// Seals secrets for storage: AES-256-GCM under a ring of named keys. The first key writes, all keys open.
 ///
 /// Sealed bytes: version (1) · length of the key id (1) · key id · nonce (12) · ciphertext · tag (16). Version, key id
-/// and the `SealingContext` are authenticated. To rotate online: put the new key first, reseal what `needsResealing`
+/// and the `SealingContext` are authenticated. To rotate online: put the new key first, reseal what `keyID(of:)`
 /// says, then drop the old key.
 ///
 /// Nonces are random, so one key must not seal more than 2³² secrets (NIST SP 800-38D §8.3); a thousand token refreshes
@@ -23,11 +23,6 @@ package struct Sealer: Sendable {
         }
         self.writer = writer
         self.keys = byID
-    }
-
-    /// Takes the ring as text, `kid:base64,kid:base64,…`.
-    package init(parsing text: String) throws(CryptoError) {
-        try self.init(keys: SealingKey.parseRing(text))
     }
 
     /// The id of the key that seals now.
@@ -68,11 +63,6 @@ package struct Sealer: Sendable {
     package func openText(_ sealed: [UInt8], for context: SealingContext) throws(CryptoError) -> String {
         guard let text = try String(validating: open(sealed, for: context), as: UTF8.self) else { throw .doesNotOpen }
         return text
-    }
-
-    /// Whether these bytes were sealed with another key than the one that writes now.
-    package func needsResealing(_ sealed: [UInt8]) -> Bool {
-        Self.keyID(of: sealed) != writer.id
     }
 
     /// The id of the key that sealed these bytes, or nil when they are no sealed bytes of this version.

@@ -12,10 +12,7 @@ package struct AccessGrant: Sendable {
     package let remaining: Duration
     /// How long ago the pair was got.
     package let age: Duration
-    /// Kick's scopes as granted.
-    package let scopes: [String]
     package let kickUserID: Int64
-    package let app: AppID
     /// Whether the refresh token before is still kept.
     package let hasPrevious: Bool
 }
@@ -26,7 +23,7 @@ extension LoginStore {
     package func accessGrant(of login: LoginID, in tenant: TenantID) async throws -> AccessGrant? {
         let rows = try await database.query(
             """
-            SELECT state, access_token_sealed, generation, scopes, kick_user_id, app_id,
+            SELECT state, access_token_sealed, generation, kick_user_id,
                 (extract(epoch FROM access_expires_at - now()) * 1e6)::bigint AS remaining,
                 (extract(epoch FROM now() - refresh_issued_at) * 1e6)::bigint AS age,
                 previous_refresh_token_sealed IS NOT NULL AS has_previous
@@ -39,8 +36,7 @@ extension LoginStore {
             generation: try row["generation", as: Int64.self],
             remaining: .microseconds(try row["remaining", as: Int64?.self] ?? 0),
             age: .microseconds(try row["age", as: Int64?.self] ?? 0),
-            scopes: try row["scopes", as: [String].self], kickUserID: try row["kick_user_id", as: Int64.self],
-            app: try row["app_id", as: AppID.self], hasPrevious: try row["has_previous", as: Bool.self])
+            kickUserID: try row["kick_user_id", as: Int64.self], hasPrevious: try row["has_previous", as: Bool.self])
     }
 
     /// The pair of this number has worked: the refresh token before it is not needed any more (P4).

@@ -99,7 +99,8 @@ package final class Vault: Sendable {
         let load = state.withLock { state in
             if let queued = state.queued { return queued }
             let running = state.running
-            // Nobody's child: whoever asked first may hang up, and the others wait on.
+            // Nobody's child: whoever asked first may hang up, and the others wait on. On no loop of its own: this room knows
+            // none, and the database goes to one by itself.
             let load = Task {
                 _ = await running?.result
                 self.state.withLock { state in

@@ -99,21 +99,19 @@ package final class TokenKeeper: Sendable {
 
     private func start(_ lease: RefreshLease) {
         let flight = Promise<Result>()
-        let isNew = state.withLock { state in
-            // A caller's flight began between the look and the claim; it finds the lease taken and waits for its end.
-            guard state.flights[lease.login] == nil else { return false }
-            state.flights[lease.login] = flight
-            return true
-        }
+        // A caller's flight may have begun between the look and the claim. It finds the lease taken and waits for its end,
+        // so the one that holds the lease takes its place: that is the one to join, and to wait for at shutdown.
+        state.withLock { $0.flights[lease.login] = flight }
         loops.next().spawn { [self] in
-            let result = await fly(lease)
-            if isNew { end(flight, of: lease.login, result) }
+            end(flight, of: lease.login, await fly(lease))
         }
     }
 
     private func end(_ flight: Promise<Result>, of login: LoginID, _ result: Result) {
         onStep(.beforeRelease, login)
-        _ = state.withLock { $0.flights.removeValue(forKey: login) }
+        state.withLock { state in
+            if state.flights[login] === flight { state.flights[login] = nil }
+        }
         flight.fulfil(result)
     }
 

@@ -8,10 +8,13 @@ package import Net
 /// It is written by hand, once per event whatever the number of readers, and the payload is Kick's own bytes: nothing
 /// that Kick adds is lost on the way (P13).
 package enum EventEncoding {
-    /// The event as JSON: cursor, id, type, version, broadcaster, times and the raw payload.
-    static func json(_ event: Event) -> [UInt8] {
+    /// The event as JSON: cursor, id, type, version, origin, broadcaster, times and the raw payload.
+    ///
+    /// - Parameter isHistory: whether it had happened before the stream was opened: what shows alerts must not show it
+    ///   again.
+    static func json(_ event: Event, isHistory: Bool = false) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(event.body.count + 320)
+        bytes.reserveCapacity(event.body.count + 400)
         bytes += #"{"cursor":""#.utf8
         bytes += event.cursor.description.utf8
         bytes += #"","id":"#.utf8
@@ -20,21 +23,32 @@ package enum EventEncoding {
         bytes.appendJSONString(event.type)
         bytes += #","version":"#.utf8
         bytes.appendJSONString(event.version)
-        bytes += #","broadcaster_user_id":"#.utf8
+        bytes += #","origin":""#.utf8
+        bytes += event.origin.rawValue.utf8
+        bytes += #"","broadcaster_user_id":"#.utf8
         bytes += String(event.broadcasterUserID).utf8
         bytes += #","sent_at":""#.utf8
         bytes += event.sentAt.description.utf8
         bytes += #"","received_at":""#.utf8
         bytes += event.receivedAt.description.utf8
-        bytes += #"","payload":"#.utf8
+        bytes += #"","lag_ms":"#.utf8
+        bytes += String(event.lagMilliseconds).utf8
+        if let first = event.duplicateOf {
+            bytes += #","duplicate_of":"\#(EventCursor(epoch: event.cursor.epoch, sequence: first))""#.utf8
+        }
+        if let original = event.replayOf {
+            bytes += #","replay_of":"\#(EventCursor(epoch: event.cursor.epoch, sequence: original))""#.utf8
+        }
+        if isHistory { bytes += #","replayed":true"#.utf8 }
+        bytes += #","payload":"#.utf8
         bytes += event.body
         bytes += "}".utf8
         return bytes
     }
 
     /// The event as it stands in a stream: `id` is the cursor, `event` Kick's type.
-    package static func stream(_ event: Event) -> SharedBytes {
-        encoded(id: event.cursor, event: event.type, data: json(event))
+    package static func stream(_ event: Event, isHistory: Bool) -> SharedBytes {
+        encoded(id: event.cursor, event: event.type, data: json(event, isHistory: isHistory))
     }
 
     /// The in-band announcement of a gap (P11).

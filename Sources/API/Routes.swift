@@ -64,6 +64,7 @@ package enum Routes {
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
         key(.eventsRead, .get, "/v1/events", Events.page),
         key(.eventsRead, .get, "/v1/events/stream", Events.stream),
+        key(.eventsRead, .get, "/v1/events/{cursor}", Events.get),
 
         // Admins.
         admin(.get, "/admin/v1/tenants", Admin.listTenants),

@@ -80,7 +80,7 @@ final class RunningGateway: Sendable {
         let keys = KeyStore(database: database)
         let subscriptions = SubscriptionStore(database: database)
         let feed = EventFeed(
-            log: log, loops: loops, encode: { EventEncoding.stream($0) }, encodeGap: { EventEncoding.stream($0) })
+            log: log, loops: loops, encode: { EventEncoding.stream($0, isHistory: $1) }, encodeGap: { EventEncoding.stream($0) })
         let access = AccessControl(store: keys)
         let keeper = TokenKeeper(
             store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)

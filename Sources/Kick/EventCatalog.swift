@@ -68,14 +68,10 @@ package protocol EventPayload: Decodable, Sendable {
     static var version: Int { get }
     /// Whose channel it happened on.
     var broadcaster: EventUser { get }
-    /// What makes two deliveries the same fact, within one type and one broadcaster; nil when the body carries
-    /// nothing of the kind (FACTS §4.5). For those only a hash of the body within a short window can tell doubles.
-    var naturalKey: String? { get }
 }
 
 extension EventPayload {
     package static var version: Int { 1 }
-    package var naturalKey: String? { nil }
 }
 
 /// A body that does not have its type's shape.

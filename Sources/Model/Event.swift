@@ -29,10 +29,22 @@ package struct EventCursor: Hashable, Sendable, LosslessStringConvertible {
     }
 }
 
-/// One verified webhook in a tenant's log.
+/// Where an event comes from.
+package enum EventOrigin: String, Sendable, Codable, CaseIterable {
+    /// A webhook that Kick has signed.
+    case kick
+    /// What the gateway itself has to say.
+    case gateway
+    /// An event once more, because somebody asked.
+    case replay
+    /// Made up, because somebody asked. Counts nowhere.
+    case test
+}
+
+/// One event in a tenant's log.
 package struct Event: Sendable {
     package let cursor: EventCursor
-    /// Kick's message id.
+    /// Kick's message id, or one of the gateway's own.
     package let messageID: String
     package let type: String
     package let version: String
@@ -41,12 +53,18 @@ package struct Event: Sendable {
     /// Kick's own time of sending, from the signed header.
     package let sentAt: Timestamp
     package let receivedAt: Timestamp
+    package let origin: EventOrigin
+    /// Number of the event that told of the same fact first; such a one is not streamed (P9).
+    package let duplicateOf: Int64?
+    /// Number of the event that this one repeats.
+    package let replayOf: Int64?
     /// The body as Kick signed it.
     package let body: [UInt8]
 
     package init(
         cursor: EventCursor, messageID: String, type: String, version: String, broadcasterUserID: Int64,
-        subscriptionID: String, sentAt: Timestamp, receivedAt: Timestamp, body: [UInt8]
+        subscriptionID: String, sentAt: Timestamp, receivedAt: Timestamp, origin: EventOrigin = .kick,
+        duplicateOf: Int64? = nil, replayOf: Int64? = nil, body: [UInt8]
     ) {
         self.cursor = cursor
         self.messageID = messageID
@@ -56,8 +74,14 @@ package struct Event: Sendable {
         self.subscriptionID = subscriptionID
         self.sentAt = sentAt
         self.receivedAt = receivedAt
+        self.origin = origin
+        self.duplicateOf = duplicateOf
+        self.replayOf = replayOf
         self.body = body
     }
+
+    /// How long the event was on its way to the gateway, in milliseconds; 0 when Kick's clock is ahead.
+    package var lagMilliseconds: Int64 { max(0, (receivedAt.microseconds - sentAt.microseconds) / 1000) }
 }
 
 /// Which events a reader wants.
@@ -94,4 +118,18 @@ package struct EventLogPosition: Sendable, Equatable {
         self.first = first
         self.last = last
     }
+}
+
+/// A time in which events were logged, by the database's clock.
+package struct EventSpan: Sendable, Equatable {
+    package let since: Timestamp?
+    /// Not included.
+    package let until: Timestamp?
+
+    package init(since: Timestamp?, until: Timestamp?) {
+        self.since = since
+        self.until = until
+    }
+
+    package static let all = EventSpan(since: nil, until: nil)
 }

@@ -5,7 +5,7 @@ package import Postgres
 /// Events of the gateway's own making.
 extension EventLog {
     /// What stands for the replica in an announcement that every process has to heed, the one that made it included.
-    private static let everybody = "-"
+    static let everybody = "-"
 
     /// Puts an event into the tenant's log as a part of `transaction`: it is there if, and only if, what it tells of has
     /// happened. Streams learn of it by the announcement.
@@ -32,9 +32,9 @@ extension EventLog {
             ), logged AS (
                 INSERT INTO events (
                     tenant_id, seq, message_id, type, version, broadcaster_user_id, subscription_id, sent_at,
-                    received_at, body)
+                    received_at, origin, body)
                 SELECT tenant_id, last_seq, \(messageID), \(event.type), '1', \(event.broadcasterUserID), '', now(),
-                    now(), \(event.body)
+                    now(), 'gateway', \(event.body)
                 FROM advanced
                 RETURNING pg_notify(\(channel), tenant_id || ' ' || seq || ' ' || \(everybody))
             )

@@ -24,7 +24,7 @@ struct EventFeedTests {
     private static func feed(_ fixture: StoreFixture) -> EventFeed {
         EventFeed(
             log: fixture.log, loops: fixture.loops,
-            encode: { SharedBytes(Array(String($0.cursor.sequence).utf8)) },
+            encode: { event, _ in SharedBytes(Array(String(event.cursor.sequence).utf8)) },
             encodeGap: { SharedBytes(Array("gap:\($0.reason.rawValue)".utf8)) })
     }
 
@@ -152,13 +152,9 @@ struct EventFeedTests {
     func gaps() async throws {
         try await Self.withTenant { fixture, tenant, epoch in
             let feed = Self.feed(fixture)
-            let old = Timestamp.now() - .seconds(1000)
-            _ = try await fixture.log.append(
-                (0..<5).map {
-                    fixture.incoming(
-                        "m\($0)", app: tenant.appID, broadcaster: 1, receivedAt: $0 < 3 ? old : .now())
-                })
-            _ = try await fixture.log.removeEvents(before: .now() - .seconds(10), limit: 100)
+            try await Self.append(0..<5, to: fixture, tenant)
+            try await fixture.age(upTo: 3, days: 40, in: tenant.id)
+            #expect(try await fixture.log.dropPartitions(olderThan: .seconds(30 * 86_400)) == 1)
             let expired = try await Self.open(
                 feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: 1), on: fixture.loops.loops[0])
             await until { expired.sent.value.count >= 3 }

@@ -47,7 +47,7 @@ struct WebhookIngestTests {
             let tenant = try await fixture.makeTenant()
             _ = try await fixture.makeLogin(of: tenant, kickUserID: 1)
             let feed = EventFeed(
-                log: fixture.log, loops: fixture.loops, encode: { _ in SharedBytes([]) },
+                log: fixture.log, loops: fixture.loops, encode: { _, _ in SharedBytes([]) },
                 encodeGap: { _ in SharedBytes([]) })
             try await body(
                 fixture, tenant, WebhookIngest(log: fixture.log, feed: feed), try Signer(loops: fixture.loops))

@@ -120,11 +120,26 @@ package final class StoreFixture: Sendable {
 
     package func incoming(
         _ messageID: String, app: AppID, broadcaster: Int64, body: String = "{}", type: String = "chat.message.sent",
-        receivedAt: Timestamp = .now()
+        receivedAt: Timestamp = .now(), subscription: String = "sub", sameness: IncomingEvent.Sameness? = nil
     ) -> IncomingEvent {
         IncomingEvent(
             app: app, messageID: messageID, type: type, version: "1", broadcasterUserID: broadcaster,
-            subscriptionID: "sub", sentAt: .now(), receivedAt: receivedAt, body: Array(body.utf8))
+            subscriptionID: subscription, sentAt: .now(), receivedAt: receivedAt, body: Array(body.utf8),
+            sameness: sameness)
+    }
+
+    /// Brings it about that the first events of a log were logged some days ago, in a partition of that day.
+    package func age(upTo sequence: Int64, days: Int32, in tenant: TenantID) async throws {
+        _ = try await database.query(
+            """
+            SELECT keep_event_partitions(
+                (now() AT TIME ZONE 'UTC')::date - \(days), (now() AT TIME ZONE 'UTC')::date - \(days)) AS made
+            """)
+        _ = try await database.execute(
+            """
+            UPDATE events SET logged_at = logged_at - \(Int64(days) * 86_400_000) * interval '1 millisecond'
+            WHERE tenant_id = \(tenant) AND seq <= \(sequence)
+            """)
     }
 
     package func id<ID: Identifier>(_ type: ID.Type) -> ID {

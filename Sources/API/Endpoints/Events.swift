@@ -7,23 +7,29 @@ import Net
 /// `/v1/events`: pages of the log, and the stream.
 enum Events {
     private static let defaultLimit = 100
-    private static let limits = 1...500
+    private static let limits = 0...500
 
     // MARK: Pages
 
     /// A page after a cursor, oldest first; `next_cursor` is where the next page or a stream goes on.
     static func page(_ context: RequestContext) async throws -> Response {
         let query = try context.request.query()
-        let limit = try query["limit"].map { text in
+        var request = EventPageRequest(cursor: try cursor(query["after"], field: "after"), limit: defaultLimit)
+        if let text = query["limit"] {
             guard let number = Int(text), limits.contains(number) else {
                 throw GatewayError(
                     .invalid, "must be from \(limits.lowerBound) to \(limits.upperBound)", field: "limit")
             }
-            return number
+            request.limit = number
         }
-        let page = try await context.services.feed.page(
-            after: try cursor(query["after"], field: "after"), limit: limit ?? defaultLimit,
-            filter: try filter(query), in: try context.requireCaller().tenant)
+        request.filter = try filter(query)
+        request.span = EventSpan(
+            since: try time(query["since"], field: "since"), until: try time(query["until"], field: "until"))
+        if let text = query["include"] {
+            guard text == "duplicates" else { throw GatewayError(.invalid, "can only be duplicates", field: "include") }
+            request.includesDuplicates = true
+        }
+        let page = try await context.services.feed.page(request, in: try context.requireCaller().tenant)
         var body = Array(#"{"data":["#.utf8)
         for (index, event) in page.events.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
@@ -35,6 +41,21 @@ enum Events {
         var response = Response.json(body)
         response.fields.append(.cacheControl, "no-store")
         return response
+    }
+
+    /// One event, for as long as it is kept.
+    static func get(_ context: RequestContext) async throws -> Response {
+        let cursor = try context.request.parameters.require("cursor", as: EventCursor.self)
+        let event = try await context.services.feed.event(at: cursor, in: try context.requireCaller().tenant)
+        return Response.json(EventEncoding.json(event))
+    }
+
+    private static func time(_ text: String?, field: String) throws(GatewayError) -> Timestamp? {
+        guard let text else { return nil }
+        guard let time = Timestamp(parsing: text) else {
+            throw GatewayError(.invalid, "must be a time such as 2026-01-31T12:00:00Z", field: field)
+        }
+        return time
     }
 
     // MARK: Stream

@@ -30,17 +30,18 @@ package final class EventFeed: Sendable {
     package static let pollInterval = Duration.seconds(1)
 
     let log: EventLog
-    let encode: @Sendable (Event) -> SharedBytes
+    let encode: @Sendable (_ event: Event, _ isHistory: Bool) -> SharedBytes
     let encodeGap: @Sendable (StreamGap) -> SharedBytes
     private let hubs: [LoopHub]
     private let tails = Mutex<[TenantID: Tail]>([:])
     private static let report = Log("feed")
 
     /// - Parameters:
-    ///   - encode: an event as it stands in the stream.
+    ///   - encode: an event as it stands in the stream; told apart is what had happened before the stream was opened.
     ///   - encodeGap: the announcement that a cursor could not be honoured.
     package init(
-        log: EventLog, loops: LoopGroup, encode: @escaping @Sendable (Event) -> SharedBytes,
+        log: EventLog, loops: LoopGroup,
+        encode: @escaping @Sendable (_ event: Event, _ isHistory: Bool) -> SharedBytes,
         encodeGap: @escaping @Sendable (StreamGap) -> SharedBytes
     ) {
         self.log = log
@@ -59,7 +60,7 @@ package final class EventFeed: Sendable {
         tails.withLock { $0[request.tenant, default: Tail()].readerCount += 1 }
         hub.add(reader)
         if let gap = start.gap { sink.send(encodeGap(gap)) }
-        reader.start(at: start.sequence)
+        reader.start(at: start.sequence, historyEnd: start.historyEnd)
         return OpenStream { [self] in
             reader.end()
             hub.remove(reader)
@@ -197,7 +198,7 @@ package final class EventFeed: Sendable {
     private func encoded(_ event: Event) -> EncodedEvent {
         EncodedEvent(
             sequence: event.cursor.sequence, type: event.type, broadcasterUserID: event.broadcasterUserID,
-            bytes: encode(event))
+            isHidden: event.duplicateOf != nil, bytes: encode(event, false))
     }
 }
 

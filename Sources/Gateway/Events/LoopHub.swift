@@ -6,6 +6,8 @@ struct EncodedEvent: Sendable {
     let sequence: Int64
     let type: String
     let broadcasterUserID: Int64
+    /// Whether it repeats a fact that was streamed already (P9): it counts, and is not shown.
+    let isHidden: Bool
     let bytes: SharedBytes
 }
 

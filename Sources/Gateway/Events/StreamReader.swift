@@ -47,6 +47,8 @@ final class StreamReader: @unchecked Sendable {
     private var mode = Mode.replaying
     /// The last event that was sent or filtered out.
     private var position: Int64 = 0
+    /// What had happened before the stream was opened ends here.
+    private var historyEnd: Int64 = 0
 
     init(request: StreamRequest, hub: LoopHub, sink: any EventSink, feed: EventFeed) {
         self.request = request
@@ -56,8 +58,9 @@ final class StreamReader: @unchecked Sendable {
     }
 
     /// Begins behind `position`: reads what the log has after it, then follows.
-    func start(at position: Int64) {
+    func start(at position: Int64, historyEnd: Int64) {
         self.position = position
+        self.historyEnd = historyEnd
         startReplaying()
     }
 
@@ -67,7 +70,7 @@ final class StreamReader: @unchecked Sendable {
         for event in events where event.sequence > position {
             guard event.sequence == position + 1 else { return startReplaying() }
             position = event.sequence
-            if request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID) {
+            if !event.isHidden, request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID) {
                 sink.send(event.bytes)
             }
         }
@@ -133,8 +136,10 @@ final class StreamReader: @unchecked Sendable {
         for event in page where mode == .replaying {
             if event.cursor.sequence > position + 1 { announceRemoval(until: event.cursor) }
             position = event.cursor.sequence
-            if request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID) {
-                sink.send(feed.encode(event))
+            if event.duplicateOf == nil,
+                request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID)
+            {
+                sink.send(feed.encode(event, position <= historyEnd))
             }
             // History waits for its reader, a little at a time; only what happens now is pushed.
             guard sink.pendingBytes > EventFeed.replayPending else { continue }

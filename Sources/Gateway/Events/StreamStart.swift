@@ -25,12 +25,15 @@ package struct StreamStart: Sendable, Equatable {
     /// The position before the first event to send.
     package let cursor: EventCursor
     package var sequence: Int64 { cursor.sequence }
+    /// The newest event of this moment: up to here is history for the stream, and says so.
+    package let historyEnd: Int64
     package let gap: StreamGap?
 
     /// - Parameters:
     ///   - cursor: what the reader has; nil begins with the next event.
     ///   - log: the log at this moment.
     package init(cursor: EventCursor?, log: EventLogPosition) {
+        historyEnd = log.last
         guard let cursor else {
             self.cursor = EventCursor(epoch: log.epoch, sequence: log.last)
             gap = nil

@@ -50,10 +50,15 @@ package final class WebhookIngest: Sendable {
     /// Throws `unavailable`, with a time to come again, when the database is away or the queue is full.
     package func ingest(_ webhook: VerifiedWebhook, app: AppID) async throws(GatewayError) -> Outcome {
         guard let broadcaster = webhook.broadcasterUserID else { return .unwanted }
+        let fingerprint = EventFingerprint.of(
+            type: webhook.type, broadcasterUserID: broadcaster, body: webhook.body)
         let event = IncomingEvent(
             app: app, messageID: webhook.messageID, type: webhook.type.rawValue, version: webhook.version,
             broadcasterUserID: broadcaster, subscriptionID: webhook.subscriptionID,
-            sentAt: Timestamp(microseconds: webhook.sentAt.microseconds), receivedAt: .now(), body: webhook.body)
+            sentAt: Timestamp(microseconds: webhook.sentAt.microseconds), receivedAt: .now(), body: webhook.body,
+            sameness: IncomingEvent.Sameness(
+                fingerprint: fingerprint.bytes, window: fingerprint.window,
+                throughAnotherSubscription: fingerprint.throughAnotherSubscription))
         guard let loop = Loop.current else { preconditionFailure("ingest needs a loop") }
         let result = await withCheckedContinuation { continuation in
             let (isFull, mustStart) = state.withLock { state in
@@ -111,7 +116,7 @@ package final class WebhookIngest: Sendable {
         while let tenant = rest.first?.tenant {
             let own = rest.prefix { $0.tenant == tenant }
             rest = rest.dropFirst(own.count)
-            feed.didAppend(own.map { Event(events[$0.index], cursor: $0.cursor) }, in: tenant)
+            feed.didAppend(own.map { Event(events[$0.index], $0) }, in: tenant)
         }
     }
 
@@ -133,10 +138,11 @@ package final class WebhookIngest: Sendable {
 
 extension Event {
     /// The event as it was stored.
-    fileprivate init(_ incoming: IncomingEvent, cursor: EventCursor) {
+    fileprivate init(_ incoming: IncomingEvent, _ appended: AppendedEvent) {
         self.init(
-            cursor: cursor, messageID: incoming.messageID, type: incoming.type, version: incoming.version,
+            cursor: appended.cursor, messageID: incoming.messageID, type: incoming.type, version: incoming.version,
             broadcasterUserID: incoming.broadcasterUserID, subscriptionID: incoming.subscriptionID,
-            sentAt: incoming.sentAt, receivedAt: incoming.receivedAt, body: incoming.body)
+            sentAt: incoming.sentAt, receivedAt: incoming.receivedAt, duplicateOf: appended.duplicateOf,
+            body: incoming.body)
     }
 }

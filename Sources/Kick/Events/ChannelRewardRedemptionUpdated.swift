@@ -15,8 +15,6 @@ package struct ChannelRewardRedemptionUpdated: EventPayload {
     package let redeemer: EventUser
     package let broadcaster: EventUser
 
-    package var naturalKey: String? { "\(id) \(status.rawValue)" }
-
     enum CodingKeys: String, CodingKey {
         case id
         case userInput = "user_input"

@@ -17,8 +17,6 @@ package struct ChatMessageSent: EventPayload {
     /// Nil in deliveries before 2025-07-22.
     package let createdAt: Timestamp?
 
-    package var naturalKey: String? { messageID }
-
     enum CodingKeys: String, CodingKey {
         case messageID = "message_id"
         case broadcaster, sender, content, emotes

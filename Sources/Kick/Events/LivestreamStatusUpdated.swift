@@ -12,7 +12,6 @@ package struct LivestreamStatusUpdated: EventPayload {
     package let endedAt: Timestamp?
 
     /// Start and state: Kick sends no stream id.
-    package var naturalKey: String? { startedAt.map { "\($0) \(isLive ? "live" : "ended")" } }
 
     enum CodingKeys: String, CodingKey {
         case broadcaster

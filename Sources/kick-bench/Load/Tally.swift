@@ -1,4 +1,5 @@
 import Net
+import ProcessKit
 
 /// What the connections of one loop have counted. Loop-bound.
 final class Tally: @unchecked Sendable {
@@ -63,14 +64,5 @@ struct Tallies: Sendable {
 
     func stop() async {
         for tally in all { await tally.loop.run { tally.isStopping = true } }
-    }
-}
-
-extension Loop {
-    /// Runs `body` on the loop's thread and waits for what it returns.
-    func run<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
-        await withCheckedContinuation { continuation in
-            execute { continuation.resume(returning: body()) }
-        }
     }
 }

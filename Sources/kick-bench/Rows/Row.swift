@@ -1,3 +1,5 @@
+import ProcessKit
+
 /// The rows of the table, in the order in which they are measured.
 enum RowName: String, CaseIterable, Sendable {
     case idleMemory = "idle-memory"

@@ -1,24 +1,30 @@
 /// Times in nanoseconds, counted in buckets of 1.6 % width: adding one costs an increment, whatever the number.
-struct Histogram: Sendable {
+package struct Histogram: Sendable {
     /// Buckets per power of two.
     private static let fineness: UInt64 = 64
     private static let finenessBits = 6
 
-    private(set) var count = 0
+    package private(set) var count = 0
+    /// The longest, in nanoseconds.
+    package private(set) var greatest: UInt64 = 0
     private var counts = [UInt32](repeating: 0, count: Int(fineness) * 40)
 
-    mutating func add(nanoseconds value: UInt64) {
+    package init() {}
+
+    package mutating func add(nanoseconds value: UInt64) {
         count += 1
+        greatest = max(greatest, value)
         counts[min(Self.bucket(value), counts.count - 1)] += 1
     }
 
-    mutating func add(_ other: Histogram) {
+    package mutating func add(_ other: Histogram) {
         count += other.count
+        greatest = max(greatest, other.greatest)
         for (index, value) in other.counts.enumerated() where value > 0 { counts[index] += value }
     }
 
     /// The time in milliseconds that a share of `fraction` (0 to 1) did not exceed; nil without times.
-    func milliseconds(at fraction: Double) -> Double? {
+    package func milliseconds(at fraction: Double) -> Double? {
         guard count > 0 else { return nil }
         let rank = max(1, Int((Double(count) * fraction).rounded(.up)))
         var seen = 0

@@ -1,14 +1,15 @@
 import Glibc
-import Net
-import ProcessKit
+package import Net
 
 /// Reads the answers of one keep-alive connection, one at a time, looking only at what is needed: the status, where
 /// the head ends, and how long the body is.
-struct AnswerReader {
+package struct AnswerReader {
     private var buffer: [UInt8] = []
 
+    package init() {}
+
     /// The status of the next answer, when it has arrived whole.
-    mutating func next(from stream: ByteStream, deadline: Deadline) async throws -> Int {
+    package mutating func next(from stream: ByteStream, deadline: Deadline) async throws -> Int {
         buffer.removeAll(keepingCapacity: true)
         while true {
             guard try await stream.read(into: &buffer, deadline: deadline) > 0 else {
@@ -23,7 +24,7 @@ struct AnswerReader {
     }
 
     /// Status and length of the message, when its head is complete. A head without a length stands alone.
-    static func head(_ bytes: [UInt8]) throws -> (status: Int, end: Int)? {
+    package static func head(_ bytes: [UInt8]) throws -> (status: Int, end: Int)? {
         guard let headEnd = bytes.firstOffset(of: "\r\n\r\n") else { return nil }
         guard bytes.starts(with: "HTTP/1.1 ".utf8), headEnd > 12, let status = decimal(bytes[9..<12]) else {
             throw ProcessError("what came is no answer of HTTP/1.1")
@@ -51,14 +52,14 @@ struct AnswerReader {
 
 extension [UInt8] {
     /// Where a text stands first; nil when it does not.
-    func firstOffset(of text: StaticString) -> Int? {
+    package func firstOffset(of text: StaticString) -> Int? {
         unsafe withUnsafeBytes { unsafe $0.firstOffset(of: text) }
     }
 }
 
 extension UnsafeRawBufferPointer {
     /// Where a text, which is not empty, stands first; nil when it does not.
-    func firstOffset(of text: StaticString) -> Int? {
+    package func firstOffset(of text: StaticString) -> Int? {
         guard let base = baseAddress else { return nil }
         var offset = 0
         while offset + text.utf8CodeUnitCount <= count {

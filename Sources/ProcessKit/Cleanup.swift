@@ -18,6 +18,7 @@ package enum Cleanup {
     private struct State {
         var isEnding = false
         var processes: Set<Int32> = []
+        var ended: [Int32: Ending] = [:]
         var servers: [(name: String, stop: @Sendable () -> Void)] = []
         var directories: Set<String> = []
     }
@@ -81,8 +82,15 @@ package enum Cleanup {
         state.withLock { state in
             guard state.processes.contains(pid), let ending = reap(pid) else { return nil }
             state.processes.remove(pid)
+            state.ended[pid] = ending
             return ending
         }
+    }
+
+    /// How a process that has ended did so, in words.
+    package static func epitaph(of pid: Int32) -> String {
+        guard let ending = state.withLock({ $0.ended[pid] }) else { return "is not known to have ended" }
+        return ending.signal == 0 ? "ended with code \(ending.code)" : "was ended by signal \(ending.signal)"
     }
 
     private static func end(_ pid: Int32, by signal: Int32, patience: Double) -> Ending? {

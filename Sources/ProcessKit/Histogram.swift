@@ -35,6 +35,12 @@ package struct Histogram: Sendable {
         return nil
     }
 
+    /// p50 / p99 / longest with their unit; a dash without times.
+    package var spreadText: String {
+        guard let half = milliseconds(at: 0.5), let most = milliseconds(at: 0.99) else { return "–" }
+        return [half, most, Double(greatest) / 1e6].map(\.shortText).joined(separator: " / ") + " ms"
+    }
+
     private static func bucket(_ value: UInt64) -> Int {
         guard value >= fineness else { return Int(value) }
         let shift = 63 - value.leadingZeroBitCount - finenessBits

@@ -37,9 +37,10 @@ package struct LoggedProcess: Sendable {
         }
     }
 
-    /// The last lines that it wrote.
+    /// How it ended, and the last lines that it wrote.
     package var lastWords: String {
-        (Files.text(log) ?? "").split(separator: "\n").suffix(10).joined(separator: "\n")
+        "process \(pid) \(Cleanup.epitaph(of: pid))\n"
+            + (Files.text(log) ?? "").split(separator: "\n").suffix(10).joined(separator: "\n")
     }
 
     private static func listeningAddress(in log: String) -> SocketAddress? {

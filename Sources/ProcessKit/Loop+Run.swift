@@ -7,4 +7,12 @@ extension Loop {
             execute { continuation.resume(returning: body()) }
         }
     }
+
+    /// The same for a body that waits: it is on this loop after each of its suspensions.
+    package func perform<R: Sendable>(_ body: @Sendable () async throws -> R) async rethrows -> R {
+        try await withTaskExecutorPreference(self) {
+            await enter()
+            return try await body()
+        }
+    }
 }

@@ -8,6 +8,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case herd
     case rotateKeys = "rotate-keys"
     case outage
+    case ledger
 }
 
 /// What the command line asks for.
@@ -23,8 +24,12 @@ struct Options: Sendable {
     var logins: Int?
     var tokenSeconds = 5
     var minutes = 10.0
-    /// `GATEWAY_REFRESH_RATE` where the shipped one is not enough.
-    var rate = 10_000
+    /// `GATEWAY_REFRESH_RATE` where the shipped one is not enough; webhooks per second where there are webhooks.
+    var rate: Int?
+    var refreshRate: Int { rate ?? 10_000 }
+    var seconds: Double?
+    var tenants: Int?
+    var readers: Int?
     /// Where the result goes as Markdown.
     var outPath: String?
     /// The file that gets it between the lines `<!-- NAME -->` and `<!-- /NAME -->`.
@@ -61,6 +66,12 @@ struct Options: Sendable {
             --times N       rotations [3]
           outage          PostgreSQL ends while Kick answers; a caller hangs up in the middle of a refresh
             --times N       rounds of each [5]
+          ledger          webhooks at a rate, readers that come and go, replicas and PostgreSQL killed meanwhile
+            --seconds N     [600]
+            --rate N        webhooks per second [1000]
+            --replicas N    [3]
+            --tenants N     [200]
+            --readers N     [2000]
 
           --out FILE      also write the result there
           --into FILE     also put it between the lines <!-- SCENARIO --> and <!-- /SCENARIO --> of that file
@@ -134,7 +145,18 @@ struct Options: Sendable {
         "--minutes": { options, text in
             Double(text).flatMap { (0.1...600).contains($0) ? $0 : nil }.map { options.minutes = $0 } != nil
         },
-        "--rate": { options, text in number(text, 1...10_000).map { options.rate = $0 } != nil },
+        "--rate": {
+            $0.rate = number($1, 1...10_000); return $0.rate != nil
+        },
+        "--seconds": {
+            $0.seconds = Double($1).flatMap { (5...36_000).contains($0) ? $0 : nil }; return $0.seconds != nil
+        },
+        "--tenants": {
+            $0.tenants = number($1, 1...2000); return $0.tenants != nil
+        },
+        "--readers": {
+            $0.readers = number($1, 1...10_000); return $0.readers != nil
+        },
         "--out": {
             $0.outPath = $1; return !$1.isEmpty
         },

@@ -53,7 +53,7 @@ struct HerdRun: Sendable {
         outcome.tables.insert(table, at: 0)
         outcome.notes.insert(
             "Kick's token endpoint takes \(Self.delay) ms, in the last column less than one. Lifted: "
-                + "`GATEWAY_REFRESH_RATE=\(options.rate)`; 16 token requests at once as shipped.", at: 0)
+                + "`GATEWAY_REFRESH_RATE=\(options.refreshRate)`; 16 token requests at once as shipped.", at: 0)
         for (name, drain) in [
             ("as shipped", shipped), ("with the rate lifted", slow), ("with an immediate answer", lifted),
         ] {
@@ -106,7 +106,7 @@ struct HerdRun: Sendable {
         say("\(size) logins, rate lifted, \(Self.delay) ms for an answer")
         let site = try await Site.make("slow", workshop, server) { $0.answerDelayMilliseconds = Self.delay }
         _ = try await site.makeLogins(size, tokenSeconds: 7200) { .seconds(86_400) }
-        let fleet = try await Fleet.start(1, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
+        let fleet = try await Fleet.start(1, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.refreshRate)])
         let drain = try await drain(site, fleet, size)
         try await fleet.stop()
         await site.close()
@@ -123,7 +123,7 @@ struct HerdRun: Sendable {
         say("\(size) logins, rate lifted, tokens of \(Self.life) s")
         let site = try await Site.make("lifted", workshop, server) { $0.accessTokenSeconds = Self.life }
         let logins = try await site.makeLogins(size, tokenSeconds: 7200) { .seconds(86_400) }
-        let fleet = try await Fleet.start(1, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
+        let fleet = try await Fleet.start(1, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.refreshRate)])
         let drain = try await drain(site, fleet, size)
         say("waiting for \(Self.cycles) cycles")
         let end = drain.dueAt + (Double(Self.cycles) + 0.5) * Self.cycle

@@ -28,7 +28,7 @@ struct ReplicasRun: Sendable {
             .seconds(life) * Double.random(in: 0...0.85)
         }
         let fleet = try await Fleet.start(
-            count, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
+            count, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.refreshRate)])
         let sampler = Sampler(site)
         let sampling = workshop.loops.next().spawn { await sampler.run() }
         try await site.kick.resetCounters()

@@ -22,7 +22,8 @@ struct RotationRun: Sendable {
         let logins = try await site.makeLogins(size, tokenSeconds: life) {
             .seconds(life) * Double.random(in: 0...0.85)
         }
-        let fleet = try await Fleet.start(count, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.rate)])
+        let fleet = try await Fleet.start(
+            count, on: site, settings: ["GATEWAY_REFRESH_RATE": String(options.refreshRate)])
         var calls = HTTPCaller(
             client: workshop.client, base: "http://\(try await fleet.replicas[0].untilListening())")
         calls.key = site.adminKey

@@ -35,18 +35,23 @@ final class Fleet: Sendable {
         }
     }
 
-    /// Kills one of them, counted round.
-    func kill(_ number: Int) async throws {
+    /// Kills one of them, counted round; which.
+    @discardableResult
+    func kill(_ number: Int) async throws -> Replica {
         let replica = state.withLock { $0.replicas.remove(at: number % $0.replicas.count) }
         guard let ending = try await replica.kill(), ending.signal != 0 else {
             throw ProcessError("a gateway had ended by itself:\n\(replica.process.lastWords)")
         }
         state.withLock { $0.endedCPU += ending.cpuNanoseconds }
+        return replica
     }
 
     /// Starts one more, without waiting for it.
-    func startOne() throws {
-        add(try site.startReplica(settings: settings))
+    @discardableResult
+    func startOne() throws -> Replica {
+        let replica = try site.startReplica(settings: settings)
+        add(replica)
+        return replica
     }
 
     /// Stops them all in order.

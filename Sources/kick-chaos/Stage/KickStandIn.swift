@@ -1,3 +1,4 @@
+import Crypto
 import HTTP
 import HTTPClient
 import Net
@@ -25,7 +26,7 @@ final class KickStandIn: Sendable {
     static func start(_ workshop: Workshop, _ change: (inout TokenPolicy) -> Void) async throws -> KickStandIn {
         var configuration = SandboxConfiguration()
         configuration.listenAddress = .ipv4([127, 0, 0, 1], port: 0)
-        configuration.signingKeyPEM = workshop.signingKeyPEM
+        configuration.signingKeyPEM = workshop.signingKey.revealPEM()
         configuration.app.clientID = clientID
         configuration.app.clientSecret = clientSecret
         configuration.app.webhookURL = nil

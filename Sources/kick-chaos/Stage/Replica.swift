@@ -13,6 +13,11 @@ struct Replica: Sendable {
         try await process.untilListening(deadline: .after(Self.patience))
     }
 
+    /// Where it is, once it listens.
+    func place() async throws -> ReplicaBoard.Place {
+        ReplicaBoard.Place(pid: process.pid, address: try await untilListening())
+    }
+
     /// How it ended; nil while it runs.
     var ending: Cleanup.Ending? { Cleanup.ending(of: process.pid) }
 

@@ -36,19 +36,26 @@ extension Site {
         _ count: Int, tokenSeconds: Int, refreshAfter: @escaping @Sendable () -> Duration
     ) async throws -> [KnownLogin] {
         let consents = try await kick.makeConsents(count, firstUserID: 1_000_000, tokenSeconds: tokenSeconds)
-        let logins = try await eachOf(consents) { [self] consent -> KnownLogin in
-            let login = try await store.connect(
-                LoginID(unchecked: LoginID.prefix + ULID.make().description),
-                account: LoginStore.Account(
-                    kickUserID: Int64(consent.userID), username: "user\(consent.userID)", slug: nil),
-                tokens: TokenPair(
-                    access: Secret(consent.accessToken), refresh: Secret(consent.refreshToken),
-                    lifetime: .seconds(tokenSeconds), scopes: consent.scopes),
-                app: tenant.appID, refreshAfter: refreshAfter(), link: nil, in: tenant.id)
-            return KnownLogin(id: login.id, userID: login.kickUserID)
+        let logins = try await eachOf(consents) { [self] consent in
+            try await connect(consent, in: tenant.id, tokenSeconds: tokenSeconds, refreshAfter: refreshAfter())
         }
         try await database.execute("UPDATE logins SET subscriptions_due_at = NULL")
         return logins
+    }
+
+    /// Stores one login as an import does.
+    func connect(
+        _ consent: KickStandIn.Consent, in tenant: TenantID, tokenSeconds: Int, refreshAfter: Duration
+    ) async throws -> KnownLogin {
+        let login = try await store.connect(
+            LoginID(unchecked: LoginID.prefix + ULID.make().description),
+            account: LoginStore.Account(
+                kickUserID: Int64(consent.userID), username: "user\(consent.userID)", slug: nil),
+            tokens: TokenPair(
+                access: Secret(consent.accessToken), refresh: Secret(consent.refreshToken),
+                lifetime: .seconds(tokenSeconds), scopes: consent.scopes),
+            app: self.tenant.appID, refreshAfter: refreshAfter, link: nil, in: tenant)
+        return KnownLogin(id: login.id, userID: login.kickUserID)
     }
 
     /// Lets a connected login fall due at a time from now, negative for the past.
@@ -118,7 +125,7 @@ extension Site {
     // MARK: -
 
     /// The results in no particular order, a few at a time.
-    private func eachOf<Element: Sendable, Result: Sendable>(
+    func eachOf<Element: Sendable, Result: Sendable>(
         _ elements: [Element], _ body: @escaping @Sendable (Element) async throws -> Result
     ) async throws -> [Result] {
         let work = Work<Element, Result>(elements)

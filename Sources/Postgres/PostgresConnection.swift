@@ -32,14 +32,30 @@ final class PostgresConnection: @unchecked Sendable {
         guard let loop = Loop.current else { preconditionFailure("a connection needs a loop") }
         let parameters = try await options.resolved(by: deadline)
         guard let libpq = LibPQ(starting: parameters) else { throw .cannotConnect("out of memory") }
+        let connection: PostgresConnection
         do throws(DatabaseError) {
             try await finishConnecting(libpq, by: deadline)
-            return try PostgresConnection(loop: loop, libpq: libpq)
+            connection = try PostgresConnection(loop: loop, libpq: libpq)
         } catch {
             libpq.finish()
             throw error
         }
+        do throws(DatabaseError) {
+            _ = try await connection.run([settings], by: deadline)
+            return connection
+        } catch {
+            connection.close()
+            throw error
+        }
     }
+
+    /// Every statement here is prepared, and looks up a few rows by an index. So a plan is made once on a connection, for
+    /// any values: to make one for each execution takes longer than to execute it, the more so the more partitions a table
+    /// has. And a plan must not read a whole table because the table was empty when the plan was made.
+    private static let settings: Query = """
+        SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+            set_config('jit', 'off', false)
+        """
 
     private static func finishConnecting(_ libpq: LibPQ, by deadline: Deadline) async throws(DatabaseError) {
         // As if PQconnectPoll had asked to write (libpq documentation, PQconnectStartParams).

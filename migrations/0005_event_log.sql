@@ -12,7 +12,9 @@ CREATE TABLE events (
     -- The database's time of the append. Partitions are by it.
     logged_at           timestamptz NOT NULL DEFAULT now(),
     message_id          text NOT NULL,
-    type                text NOT NULL,
+    -- In byte order, so that the types with a beginning in common lie side by side in the index, whatever the database's
+    -- own order is.
+    type                text COLLATE "C" NOT NULL,
     version             text NOT NULL,
     broadcaster_user_id bigint NOT NULL,
     subscription_id     text NOT NULL,
@@ -39,6 +41,7 @@ CREATE INDEX events_by_fingerprint ON events (tenant_id, fingerprint)
     WHERE fingerprint IS NOT NULL AND duplicate_of IS NULL;
 -- Chat is most of a log, and most readers want the rest.
 CREATE INDEX events_by_type ON events (tenant_id, type, seq);
+CREATE INDEX events_by_broadcaster ON events (tenant_id, broadcaster_user_id, seq);
 
 -- How long this tenant's events are kept; NULL: as long as the deployment's.
 ALTER TABLE event_logs ADD COLUMN keep interval CHECK (keep > interval '0');
@@ -74,30 +77,61 @@ CREATE FUNCTION event_partitions() RETURNS TABLE (name text, ends_at timestamptz
     WHERE inhparent = 'events'::regclass ORDER BY relname
 $$;
 
--- Drops the partitions that end before `time`; returns their number. Whoever reads or writes is waited for a moment, not
--- longer: an error then says that it has to be tried again.
-CREATE FUNCTION drop_event_partitions(before timestamptz) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+-- Lets every log begin behind the partitions that end before `time`, which are dropped next. The last number of a tenant
+-- in a partition is one look into its index.
+CREATE FUNCTION expire_event_partitions(before timestamptz) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     partition record;
-    dropped integer := 0;
 BEGIN
+    IF NOT EXISTS (SELECT FROM event_partitions() WHERE ends_at <= before) THEN
+        RETURN;
+    END IF;
+    -- In the order of appends, so that they and this wait for each other one way only.
+    PERFORM FROM event_logs ORDER BY tenant_id FOR NO KEY UPDATE;
     FOR partition IN SELECT * FROM event_partitions() WHERE ends_at <= before LOOP
-        -- In the order of appends, so that they and this wait for each other one way only.
-        PERFORM FROM event_logs ORDER BY tenant_id FOR NO KEY UPDATE;
         EXECUTE format(
-            'UPDATE event_logs SET first_seq = greatest(first_seq, gone.last + 1)
-             FROM (SELECT tenant_id, max(seq) AS last FROM %I GROUP BY tenant_id) AS gone
-             WHERE event_logs.tenant_id = gone.tenant_id', partition.name);
-        EXECUTE format('DROP TABLE %I', partition.name);
-        dropped := dropped + 1;
+            'UPDATE event_logs SET first_seq = gone.seq + 1
+             FROM event_logs AS log
+             CROSS JOIN LATERAL (
+                 SELECT seq FROM %I AS old WHERE old.tenant_id = log.tenant_id ORDER BY seq DESC LIMIT 1
+             ) AS gone
+             WHERE event_logs.tenant_id = log.tenant_id AND event_logs.first_seq <= gone.seq', partition.name);
     END LOOP;
-    RETURN dropped;
+END $$;
+
+-- Drops the oldest partition if it ends before `time` and every log begins behind it; returns whether it did. One in a
+-- transaction, and without a lock on a counter row: whoever holds one may wait for the table.
+--
+-- Whoever reads or writes is waited for a moment, and waits behind this as long; then an error says that it has to be
+-- tried again.
+CREATE FUNCTION drop_oldest_event_partition(before timestamptz) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '250ms' AS $$
+DECLARE
+    name text := (SELECT min(event_partitions.name) FROM event_partitions() WHERE ends_at <= before);
+    is_needed boolean;
+BEGIN
+    IF name IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'SELECT EXISTS (
+             SELECT FROM event_logs
+             CROSS JOIN LATERAL (
+                 SELECT seq FROM %I AS old WHERE old.tenant_id = event_logs.tenant_id ORDER BY seq DESC LIMIT 1
+             ) AS last
+             WHERE last.seq >= event_logs.first_seq
+         )', name) INTO is_needed;
+    IF is_needed THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE %I', name);
+    RETURN true;
 END $$;
 
 SELECT keep_event_partitions(
     coalesce((SELECT (min(received_at) AT TIME ZONE 'UTC')::date FROM events_in_one), (now() AT TIME ZONE 'UTC')::date),
-    (now() AT TIME ZONE 'UTC')::date + 14);
+    (now() AT TIME ZONE 'UTC')::date + 7);
 
 INSERT INTO events (
     tenant_id, seq, logged_at, message_id, type, version, broadcaster_user_id, subscription_id, sent_at, received_at,

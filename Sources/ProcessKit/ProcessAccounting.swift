@@ -23,6 +23,9 @@ package enum ProcessAccounting {
         return sum
     }
 
+    /// Everything that a process has started and that lives.
+    package static func descendantIDs(of pid: Int32) -> [Int32] { descendants(of: pid).map(\.pid) }
+
     /// Path of the first descendant's program whose file has this name.
     package static func program(named name: String, below pid: Int32) -> String? {
         descendants(of: pid).lazy

@@ -9,6 +9,8 @@ enum Scenario: String, CaseIterable, Sendable {
     case rotateKeys = "rotate-keys"
     case outage
     case ledger
+    case duplicates
+    case databaseStop = "database-stop"
 }
 
 /// What the command line asks for.
@@ -72,6 +74,15 @@ struct Options: Sendable {
             --replicas N    [3]
             --tenants N     [200]
             --readers N     [2000]
+          duplicates      every delivery 50 times at the same moment, and the same fact under two message ids
+            --times N       facts, a multiple of 4 [500]
+            --replicas N    [3]
+          database-stop   PostgreSQL is away under load: stopped, and then frozen
+            --seconds N     each time so long [60]
+            --rate N        webhooks per second [1000]
+            --replicas N    [1]
+            --tenants N     [20]
+            --readers N     [200]
 
           --out FILE      also write the result there
           --into FILE     also put it between the lines <!-- SCENARIO --> and <!-- /SCENARIO --> of that file

@@ -46,6 +46,8 @@ final class Workshop: Sendable {
                 case .rotateKeys: try await RotationRun(workshop: self, server: server).run()
                 case .outage: try await OutageRun(workshop: self, server: server).run()
                 case .ledger: try await LedgerRun(workshop: self, server: server).run()
+                case .duplicates: try await DuplicatesRun(workshop: self, server: server).run()
+                case .databaseStop: try await DatabaseStopRun(workshop: self, server: server).run()
                 }
         } catch {
             say("logs: \(directory)")

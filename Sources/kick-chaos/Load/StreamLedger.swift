@@ -28,7 +28,9 @@ struct EventDigest {
     private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        for unsafebyte in unsafe bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for index in bytes.indices {
+            state = unsafe (state ^ UInt64(bytes[index])) &* 0x100_0000_01b3
+        }
     }
 
     var value: UInt64 { max(1, state) }

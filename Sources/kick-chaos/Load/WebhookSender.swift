@@ -198,7 +198,11 @@ final class WebhookSender: @unchecked Sendable {
             let status = try await line.post(request, deadline: deadline)
             counts.slowest = max(counts.slowest, Deadline.now().nanoseconds - start.nanoseconds)
             // A refusal may close the connection behind it.
-            if status == 200, idle[place, default: []].count < 256 { idle[place]?.append(line) } else { line.close() }
+            if status == 200, idle[place, default: []].count < 256 {
+                idle[place, default: []].append(line)
+            } else {
+                line.close()
+            }
             return .status(status)
         } catch {
             line.close()

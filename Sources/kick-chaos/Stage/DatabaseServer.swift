@@ -9,6 +9,7 @@ final class DatabaseServer: Sendable {
     let program: String
     let directory: String
     private let cluster: Mutex<PostgresCluster?>
+    private let frozen = Mutex<Set<Int32>>([])
     private let urls: @Sendable (_ user: String, _ database: String) -> String
 
     private static let name = "postgres"
@@ -60,6 +61,35 @@ final class DatabaseServer: Sendable {
         }
     }
 
+    /// Ends it without any order: whoever is connected finds out by itself, and the next start recovers.
+    func stopAtOnce() async {
+        if let pid { kill(pid, SIGQUIT) }
+        // Else it would be started again after a moment.
+        await stop()
+    }
+
+    /// Stops the postmaster and all its processes where they are: connections stay, and nothing answers.
+    func freeze() {
+        guard let pid else { return }
+        var all: Set<Int32> = []
+        // A process that was being made when its parent was stopped is found by the second look.
+        while true {
+            let found = Set([pid] + ProcessAccounting.descendantIDs(of: pid))
+            if found == all { break }
+            for process in found.subtracting(all) { kill(process, SIGSTOP) }
+            all = found
+        }
+        frozen.withLock { $0 = all }
+    }
+
+    /// Lets them run on.
+    func thaw() {
+        for process in frozen.withLock({ frozen in
+            defer { frozen = [] }
+            return frozen
+        }) { kill(process, SIGCONT) }
+    }
+
     /// `kill -9` of the postmaster. It is started again by itself, after a moment. Its number before; nil when it is not
     /// running.
     func killPostmaster() -> Int32? {
@@ -77,6 +107,7 @@ final class DatabaseServer: Sendable {
     }
 
     private func stopNow() {
+        thaw()
         let running = cluster.withLock { cluster in
             defer { cluster = nil }
             return cluster

@@ -4,11 +4,9 @@ package import Store
 /// What a tenant can look up about itself.
 package struct Records: Sendable {
     private let logins: LoginStore
-    private let subscriptions: SubscriptionStore
 
-    package init(logins: LoginStore, subscriptions: SubscriptionStore) {
+    package init(logins: LoginStore) {
         self.logins = logins
-        self.subscriptions = subscriptions
     }
 
     package func logins(in tenant: TenantID) async throws -> [Login] {
@@ -21,9 +19,5 @@ package struct Records: Sendable {
             throw GatewayError(.notFound, "there is no such login")
         }
         return login
-    }
-
-    package func subscriptions(in tenant: TenantID) async throws -> [EventSubscription] {
-        try await subscriptions.subscriptions(in: tenant)
     }
 }

@@ -28,12 +28,15 @@ extension KickAPI {
     /// One outcome per type that Kick answers about: a success may be a partial failure. Throws `badRequest` with
     /// `isSubscriptionLimit` when the app has too many. No types, no call.
     package func subscribe(
-        to types: [EventCatalog.Entry], broadcasterUserID: Int64, token: Secret<String>, deadline: Deadline
+        to types: [EventType], broadcasterUserID: Int64, token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> [SubscriptionOutcome] {
         guard !types.isEmpty else { return [] }
         let wish = SubscriptionWish(
             broadcasterUserID: broadcasterUserID,
-            events: types.map { SubscriptionWish.Event(name: $0.type.rawValue, version: $0.version) })
+            events: types.map { type in
+                // All versions are 1 today; a type that the catalogue does not know has its first.
+                SubscriptionWish.Event(name: type.rawValue, version: EventCatalog.entry(for: type)?.version ?? 1)
+            })
         guard let body = try? JSONEncoder().encode(wish) else {
             throw KickError(.badRequest, message: "the subscription cannot be written as JSON")
         }

@@ -56,13 +56,18 @@ package struct App: Sendable {
     package let clientID: String
     /// Whether tenants that name no app get this one.
     package let isDefault: Bool
+    /// Whether Kick has verified it: it may have ten times as many chat subscriptions then (FACTS §3.2).
+    package let isVerified: Bool
     package let createdAt: Timestamp
 
-    package init(id: AppID, name: String, clientID: String, isDefault: Bool, createdAt: Timestamp) {
+    package init(
+        id: AppID, name: String, clientID: String, isDefault: Bool, isVerified: Bool, createdAt: Timestamp
+    ) {
         self.id = id
         self.name = name
         self.clientID = clientID
         self.isDefault = isDefault
+        self.isVerified = isVerified
         self.createdAt = createdAt
     }
 }

@@ -8,7 +8,6 @@ package struct TeardownClaim: Sendable {
     package let login: LoginID
     package let tenant: TenantID
     package let app: AppID
-    package let kickUserID: Int64
     /// Number of the stored pair. It must stand in the row unchanged when the tokens are erased.
     package let generation: Int64
     /// Refresh tokens first; empty when they are erased already.
@@ -29,7 +28,7 @@ package struct TeardownClaim: Sendable {
 /// What came of asking for the teardown of one login.
 package enum TeardownStart: Sendable {
     case claimed(TeardownClaim)
-    /// Another process is at it, or at the login's subscriptions.
+    /// Another process is at it.
     case busy
     /// Nothing is left to do.
     case done
@@ -63,7 +62,7 @@ extension LoginStore {
                 UPDATE logins SET state = 'disconnected', disconnected_at = now(), teardown_due_at = now(),
                     teardown_lease_until = NULL, teardown_failures = 0, refresh_due_at = NULL,
                     refresh_fence = refresh_fence + 1, refresh_lease_until = NULL, refresh_attempt_started_at = NULL,
-                    subscriptions_due_at = NULL, failing_announced = false
+                    failing_announced = false
                 WHERE tenant_id = \(tenant) AND id = \(id)
                 RETURNING \(unescaped: Self.columns)
                 """)
@@ -92,8 +91,6 @@ extension LoginStore {
     // MARK: Claims
 
     /// Claims ended logins that are due, at most `limit`, each for `lease`. Works across tenants.
-    ///
-    /// One whose subscriptions are being looked after has to wait: what is deleted now could be made again after it.
     package func claimDueTeardowns(_ limit: Int, lease: Duration) async throws -> [TeardownClaim] {
         let rows = try await database.query(
             """
@@ -101,7 +98,6 @@ extension LoginStore {
                 SELECT id FROM logins
                 WHERE teardown_due_at <= now() AND state = 'disconnected'
                     AND (teardown_lease_until IS NULL OR teardown_lease_until < now())
-                    AND (subscriptions_lease_until IS NULL OR subscriptions_lease_until < now())
                 ORDER BY teardown_due_at
                 LIMIT \(Int64(limit))
                 FOR UPDATE SKIP LOCKED
@@ -122,7 +118,6 @@ extension LoginStore {
                 WHERE tenant_id = \(tenant) AND id = \(login) AND teardown_due_at IS NOT NULL
                     AND state = 'disconnected'
                     AND (teardown_lease_until IS NULL OR teardown_lease_until < now())
-                    AND (subscriptions_lease_until IS NULL OR subscriptions_lease_until < now())
                 FOR UPDATE
             )
             \(Self.takeTeardown(lease))
@@ -140,7 +135,7 @@ extension LoginStore {
         """
         UPDATE logins SET teardown_lease_until = now() + \(lease)
         FROM due WHERE logins.id = due.id
-        RETURNING logins.id, tenant_id, app_id, kick_user_id, generation, access_token_sealed, refresh_token_sealed,
+        RETURNING logins.id, tenant_id, app_id, generation, access_token_sealed, refresh_token_sealed,
             previous_refresh_token_sealed, teardown_failures, disconnected_at + \(patience) < now() AS is_last
         """
     }
@@ -167,7 +162,7 @@ extension LoginStore {
         }
         return TeardownClaim(
             login: login, tenant: tenant, app: try row["app_id", as: AppID.self],
-            kickUserID: try row["kick_user_id", as: Int64.self], generation: try row["generation", as: Int64.self],
+            generation: try row["generation", as: Int64.self],
             tokens: tokens, isUnreadable: isUnreadable, failures: try row["teardown_failures", as: Int64.self],
             isLast: try row["is_last", as: Bool.self])
     }
@@ -202,50 +197,14 @@ extension LoginStore {
         access_expires_at = NULL, refresh_issued_at = NULL
         """
 
-    /// Whether another login goes through the same app and wants the events of the same account: another tenant's.
-    package func isBroadcasterShared(_ claim: TeardownClaim) async throws(DatabaseError) -> Bool {
-        let rows = try await database.query(
-            """
-            SELECT 1 AS one FROM logins
-            WHERE app_id = \(claim.app) AND kick_user_id = \(claim.kickUserID) AND state <> 'disconnected'
-            LIMIT 1
-            """)
-        return rows.first != nil
-    }
-
-    /// Kick's ids of the login's subscriptions as they were last seen.
-    package func subscriptionIDs(_ claim: TeardownClaim) async throws(DatabaseError) -> [String] {
-        let rows = try await database.query(
-            """
-            SELECT kick_subscription_id FROM event_subscriptions
-            WHERE tenant_id = \(claim.tenant) AND login_id = \(claim.login) AND kick_subscription_id IS NOT NULL
-            """)
-        return try rows.map { row throws(DatabaseError) in try row["kick_subscription_id", as: String.self] }
-    }
-
-    /// Has subscriptions looked after that somebody may have come to want while they were deleted.
-    package func lookAfterSubscriptions(_ claim: TeardownClaim) async throws(DatabaseError) {
-        _ = try await database.execute(
-            """
-            UPDATE logins SET subscriptions_due_at = now()
-            WHERE app_id = \(claim.app) AND kick_user_id = \(claim.kickUserID) AND state = 'connected'
-            """)
-    }
-
     /// Nothing is left to do. No effect when tokens have come meanwhile, or the login was connected anew.
     package func finishTeardown(_ claim: TeardownClaim) async throws(DatabaseError) {
-        _ = try await database.pipeline([
-            """
-            DELETE FROM event_subscriptions USING logins
-            WHERE event_subscriptions.tenant_id = \(claim.tenant) AND login_id = \(claim.login)
-                AND logins.id = login_id AND logins.state = 'disconnected'
-            """,
+        _ = try await database.execute(
             """
             UPDATE logins SET teardown_due_at = NULL, teardown_lease_until = NULL, teardown_failures = 0
             WHERE tenant_id = \(claim.tenant) AND id = \(claim.login) AND state = 'disconnected'
                 AND access_token_sealed IS NULL AND refresh_token_sealed IS NULL
-            """,
-        ])
+            """)
     }
 
     /// Something is left to do, after a while.

@@ -136,11 +136,11 @@ package struct LoginStore: Sendable {
         return """
             INSERT INTO logins (
                 id, tenant_id, app_id, kick_user_id, username, slug, state, asked_scopes, scopes, access_token_sealed,
-                refresh_token_sealed, access_expires_at, refresh_issued_at, refresh_due_at, subscriptions_due_at)
+                refresh_token_sealed, access_expires_at, refresh_issued_at, refresh_due_at)
             VALUES (
                 \(login), \(tenant), \(app), \(account.kickUserID), \(account.username), \(account.slug),
                 'connected', \(asked ?? granted), \(granted), \(access), \(refresh), now() + \(tokens.lifetime), now(),
-                now() + \(refreshAfter), now())
+                now() + \(refreshAfter))
             ON CONFLICT (tenant_id, app_id, kick_user_id) DO UPDATE SET
                 username = excluded.username, slug = excluded.slug, state = 'connected',
                 asked_scopes = coalesce(\(asked)::text[], logins.asked_scopes), scopes = excluded.scopes,
@@ -149,7 +149,7 @@ package struct LoginStore: Sendable {
                 previous_refresh_token_sealed =
                     CASE WHEN NOT \(isConsent) AND logins.state <> 'disconnected' THEN logins.refresh_token_sealed END,
                 access_expires_at = excluded.access_expires_at, refresh_issued_at = now(),
-                refresh_due_at = excluded.refresh_due_at, subscriptions_due_at = now(),
+                refresh_due_at = excluded.refresh_due_at,
                 generation = logins.generation + 1, refresh_fence = logins.refresh_fence + 1,
                 refresh_lease_until = NULL, refresh_attempt_started_at = NULL, refresh_failures = 0,
                 last_error = NULL, last_refresh_outcome = NULL, last_refresh_at = NULL, failing_announced = false,

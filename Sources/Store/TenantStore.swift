@@ -60,9 +60,12 @@ package struct TenantStore: Sendable {
 
     /// Makes an app, or gives the app of that client id its present secret; the id stays.
     ///
-    /// - Parameter isDefault: tenants that name no app get this one from now on.
+    /// - Parameters:
+    ///   - isDefault: tenants that name no app get this one from now on.
+    ///   - isVerified: whether Kick has verified the app; nil leaves what is known.
     package func put(
-        _ id: AppID, name: String, clientID: String, clientSecret: Secret<String>, isDefault: Bool
+        _ id: AppID, name: String, clientID: String, clientSecret: Secret<String>, isDefault: Bool,
+        isVerified: Bool? = nil
     ) async throws -> AppID {
         try await vault.writing {
             try await database.transaction { transaction in
@@ -75,10 +78,11 @@ package struct TenantStore: Sendable {
                 let sealed = vault.seal(clientSecret.reveal(), for: Self.secretContext(kept))
                 _ = try await transaction.execute(
                     """
-                    INSERT INTO apps (id, name, client_id, client_secret_sealed, is_default)
-                    VALUES (\(kept), \(name), \(clientID), \(sealed), \(isDefault))
+                    INSERT INTO apps (id, name, client_id, client_secret_sealed, is_default, is_verified)
+                    VALUES (\(kept), \(name), \(clientID), \(sealed), \(isDefault), \(isVerified ?? false))
                     ON CONFLICT (client_id) DO UPDATE SET client_secret_sealed = excluded.client_secret_sealed,
-                        is_default = apps.is_default OR excluded.is_default
+                        is_default = apps.is_default OR excluded.is_default,
+                        is_verified = coalesce(\(isVerified), apps.is_verified)
                     """)
                 return kept
             }
@@ -87,7 +91,7 @@ package struct TenantStore: Sendable {
 
     package func apps() async throws -> [SecretApp] {
         let rows = try await database.query(
-            "SELECT id, name, client_id, client_secret_sealed, is_default, created_at FROM apps ORDER BY id")
+            "SELECT id, name, client_id, client_secret_sealed, is_default, is_verified, created_at FROM apps ORDER BY id")
         // A secret that does not open (a key is missing) must not take the other apps with it.
         var apps: [SecretApp] = []
         for row in rows {
@@ -108,7 +112,7 @@ package struct TenantStore: Sendable {
         return SecretApp(
             app: App(
                 id: id, name: try row["name", as: String.self], clientID: try row["client_id", as: String.self],
-                isDefault: try row["is_default", as: Bool.self],
+                isDefault: try row["is_default", as: Bool.self], isVerified: try row["is_verified", as: Bool.self],
                 createdAt: try row["created_at", as: Timestamp.self]),
             clientSecret: Secret(try await vault.open(sealed, for: Self.secretContext(id))))
     }

@@ -17,19 +17,6 @@ extension KickStage {
         return (users.first { $0["id"] as? Int == user }?["grants"] as? [[String: Any]])?.count ?? 0
     }
 
-    /// How many subscriptions the sandbox has of a broadcaster.
-    func subscriptionCount(of user: Int) async throws -> Int {
-        let state = try await call(.get, "/sandbox/state")
-        let subscriptions = state["subscriptions"] as? [[String: Any]] ?? []
-        return subscriptions.count { $0["broadcaster_user_id"] as? Int == user }
-    }
-
-    func subscribe() async throws {
-        let sync = SubscriptionSync(
-            store: SubscriptionStore(database: fixture.database), kick: try kick())
-        _ = await sync.synchronizeDue()
-    }
-
     func disconnecting() throws -> Disconnecting {
         Disconnecting(store: fixture.logins, kick: try kick())
     }
@@ -46,12 +33,10 @@ extension KickStage {
 
 @Suite("Disconnecting", .timeLimit(.minutes(1)))
 struct DisconnectingTests {
-    @Test("ends a login here and at Kick: grant revoked, subscriptions gone, tokens erased; again is the same")
+    @Test("ends a login here and at Kick: grant revoked, tokens erased; again is the same")
     func wholeWay() async throws {
         try await KickStage.run { stage in
             let login = try await stage.makeLogin()
-            try await stage.subscribe()
-            #expect(try await stage.subscriptionCount(of: 5001) == 10)
             #expect(try await stage.grantCount(of: 5001) == 1)
             let disconnecting = try stage.disconnecting()
             for _ in 1...2 {
@@ -60,10 +45,7 @@ struct DisconnectingTests {
                 #expect(ended.state == .disconnected && ended.teardown.isRevoked && !ended.teardown.isPending)
                 #expect(!ended.teardown.holdsTokens)
             }
-            #expect(try await stage.subscriptionCount(of: 5001) == 0)
             #expect(try await stage.grantCount(of: 5001) == 0)
-            let rows = try await SubscriptionStore(database: stage.fixture.database).subscriptions(in: stage.tenant.id)
-            #expect(rows.isEmpty)
             #expect(try await stage.logged() == ["gateway.login.disconnected"])
         }
     }
@@ -72,15 +54,12 @@ struct DisconnectingTests {
     func later() async throws {
         try await KickStage.run { stage in
             let login = try await stage.makeLogin()
-            try await stage.subscribe()
             try await stage.order(fault: ["target": "revoke", "status": 503, "count": 2])
             let disconnecting = try stage.disconnecting()
             let ended = try await disconnecting.disconnect(
                 login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
             #expect(ended.state == .disconnected && ended.teardown.isPending && !ended.teardown.isRevoked)
             #expect(ended.teardown.holdsTokens && ended.teardown.failures == 1)
-            // What does not depend on it is done all the same.
-            #expect(try await stage.subscriptionCount(of: 5001) == 0)
             #expect(try await stage.grantCount(of: 5001) == 1)
 
             // It is not due yet; then it is, and fails once more; then it is done.
@@ -94,71 +73,6 @@ struct DisconnectingTests {
             #expect(done.teardown.isRevoked && !done.teardown.isPending && !done.teardown.holdsTokens)
             #expect(try await stage.grantCount(of: 5001) == 0)
             #expect(try await stage.logged() == ["gateway.login.disconnected"])
-        }
-    }
-
-    @Test("subscriptions that Kick does not list or delete now are deleted later, after the tokens are erased")
-    func subscriptionsLater() async throws {
-        try await KickStage.run { stage in
-            let login = try await stage.makeLogin()
-            try await stage.subscribe()
-            try await stage.order(fault: [
-                "target": "api", "path_prefix": "/public/v1/events/subscriptions", "method": "DELETE", "status": 500,
-            ])
-            let disconnecting = try stage.disconnecting()
-            let ended = try await disconnecting.disconnect(
-                login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
-            #expect(ended.teardown.isPending && ended.teardown.isRevoked && !ended.teardown.holdsTokens)
-            #expect(try await stage.subscriptionCount(of: 5001) == 10)
-            try await stage.hasten(login)
-            #expect(await disconnecting.tearDownDue() == 1)
-            #expect(try await stage.subscriptionCount(of: 5001) == 0)
-            #expect(try await !stage.login(login).teardown.isPending)
-        }
-    }
-
-    @Test(
-        "a list of Kick's that lags behind hides no subscription, and a deletion that Kick only pretends is made again")
-    func unreliableKick() async throws {
-        try await KickStage.run { stage in
-            let login = try await stage.makeLogin()
-            try await stage.subscribe()
-            try await stage.call(.put, "/sandbox/subscriptions/policy", ["list_delay_seconds": 3600])
-            let disconnecting = try stage.disconnecting()
-            let hidden = try await disconnecting.disconnect(
-                login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
-            #expect(!hidden.teardown.isPending)
-            #expect(try await stage.subscriptionCount(of: 5001) == 0)
-
-            try await stage.call(
-                .put, "/sandbox/subscriptions/policy", ["list_delay_seconds": 0, "ignored_deletes": 10])
-            let second = try await stage.makeLogin(5002)
-            try await stage.subscribe()
-            let pretended = try await disconnecting.disconnect(
-                second.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
-            #expect(pretended.teardown.isPending)
-            #expect(try await stage.subscriptionCount(of: 5002) == 10)
-            try await stage.hasten(second)
-            #expect(await disconnecting.tearDownDue() == 1)
-            #expect(try await stage.subscriptionCount(of: 5002) == 0)
-            #expect(try await !stage.login(second).teardown.isPending)
-        }
-    }
-
-    @Test("the subscriptions stay when another tenant's login of the same account goes on wanting them")
-    func shared() async throws {
-        try await KickStage.run { stage in
-            let login = try await stage.makeLogin()
-            let second = try await stage.fixture.makeTenant("second")
-            let other = try await stage.fixture.makeLogin(of: second, kickUserID: 5001)
-            try await stage.subscribe()
-            let disconnecting = try stage.disconnecting()
-            _ = try await disconnecting.disconnect(login.id, in: stage.tenant.id, deadline: .after(.seconds(30)))
-            #expect(try await stage.subscriptionCount(of: 5001) == 10)
-            #expect(try await stage.grantCount(of: 5001) == 0)
-            let last = try await disconnecting.disconnect(other.id, in: second.id, deadline: .after(.seconds(30)))
-            #expect(!last.teardown.isPending)
-            #expect(try await stage.subscriptionCount(of: 5001) == 0)
         }
     }
 

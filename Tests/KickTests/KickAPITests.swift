@@ -149,7 +149,7 @@ struct KickAPITests {
             {"name":"kicks.gifted","version":1,"subscription_id":"","error":""}],"message":"OK"}
             """)
         let api = KickAPI(exchange: stub.exchange)
-        let types = [EventType.chatMessageSent, .channelFollowed].compactMap(EventCatalog.entry)
+        let types = [EventType.chatMessageSent, .channelFollowed]
         let outcomes = try await api.subscribe(to: types, broadcasterUserID: 123, token: Self.token, deadline: .never)
         #expect(outcomes.map(\.type) == [.chatMessageSent, .channelFollowed, .kicksGifted])
         #expect(outcomes[0].result == .created(id: "s1"))
@@ -173,7 +173,7 @@ struct KickAPITests {
         let stub = KickStub(400, #"{"data":"event subscription limit reached","message":"Bad request"}"#)
         let error = await #expect(throws: KickError.self) {
             try await KickAPI(exchange: stub.exchange)
-                .subscribe(to: EventCatalog.entries, broadcasterUserID: 1, token: Self.token, deadline: .never)
+                .subscribe(to: EventCatalog.entries.map(\.type), broadcasterUserID: 1, token: Self.token, deadline: .never)
         }
         #expect(error?.isSubscriptionLimit == true)
         #expect(error?.kind == .badRequest)

@@ -51,6 +51,7 @@ enum Admin {
         let name: String
         let clientID: String
         let isDefault: Bool
+        let isVerified: Bool
         let createdAt: Timestamp
 
         init(_ app: App) {
@@ -58,6 +59,7 @@ enum Admin {
             name = app.name
             clientID = app.clientID
             isDefault = app.isDefault
+            isVerified = app.isVerified
             createdAt = app.createdAt
         }
     }
@@ -129,11 +131,12 @@ enum Admin {
             let clientId: String
             let clientSecret: String
             let isDefault: Bool?
+            let isVerified: Bool?
         }
         let body: Body = try await JSONBody.decode(from: context.request)
         let app = try await context.services.administration.putApp(
             name: body.name, clientID: body.clientId, clientSecret: Secret(body.clientSecret),
-            isDefault: body.isDefault ?? false)
+            isDefault: body.isDefault ?? false, isVerified: body.isVerified)
         return try JSONBody.encode(AppView(app))
     }
 }

@@ -40,14 +40,14 @@ package struct Administration: Sendable {
 
     /// Makes an app, or gives the app of this client id a new secret.
     package func putApp(
-        name: String, clientID: String, clientSecret: Secret<String>, isDefault: Bool
+        name: String, clientID: String, clientSecret: Secret<String>, isDefault: Bool, isVerified: Bool? = nil
     ) async throws -> App {
         try Self.check(name, field: "name")
         try Self.check(clientID, field: "client_id")
         try Self.check(clientSecret.reveal(), field: "client_secret")
         let id = try await tenants.put(
             AppID(unchecked: AppID.prefix + ULID.make().description), name: name, clientID: clientID,
-            clientSecret: clientSecret, isDefault: isDefault)
+            clientSecret: clientSecret, isDefault: isDefault, isVerified: isVerified)
         apps.forget()
         guard let app = try await apps.app(id) else { throw GatewayError(.internal, "the app was not stored") }
         return app.app

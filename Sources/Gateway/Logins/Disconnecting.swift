@@ -94,7 +94,8 @@ package struct Disconnecting: Sendable {
 
     // MARK: One teardown
 
-    /// Revokes first: that is what the broadcaster's wish is about. Throws when the database is away.
+    /// Throws when the database is away. The broadcaster's event subscriptions are ended by whoever reviews them
+    /// (``SubscriptionReconciler``): other tenants may go on wanting them.
     private func tearDown(_ claim: TeardownClaim, deadline: Deadline) async throws {
         var trouble: String?
         do {
@@ -103,13 +104,6 @@ package struct Disconnecting: Sendable {
             trouble = "\(error)"
         } catch let error as GatewayError {
             trouble = error.message
-        }
-        do {
-            try await unsubscribe(claim, deadline: deadline)
-        } catch let error as KickError {
-            trouble = trouble ?? "\(error)"
-        } catch let error as GatewayError {
-            trouble = trouble ?? error.message
         }
         guard let trouble else {
             try await store.finishTeardown(claim)
@@ -164,34 +158,5 @@ package struct Disconnecting: Sendable {
             // A token that Kick does not know needs no revoking.
             guard error.kind == .badRequest || error.kind == .unauthorized else { throw error }
         }
-    }
-
-    /// Deletes what Kick delivers of this broadcaster, unless another tenant's login goes on wanting it. With the app's
-    /// token: the broadcaster's is gone by now (FACTS §3.3).
-    private func unsubscribe(_ claim: TeardownClaim, deadline: Deadline) async throws {
-        guard try await !store.isBroadcasterShared(claim) else { return }
-        var ids = try await subscriptions(claim, deadline: deadline)
-        // Kick's list lags behind (FACTS §3.3). What it does not show is asked for once: Kick may refuse ids that it has
-        // forgotten, and then only what it lists counts.
-        if claim.failures == 0 { ids += try await store.subscriptionIDs(claim).filter { !ids.contains($0) } }
-        guard !ids.isEmpty else { return }
-        let wanted = ids
-        try await kick.withAppToken(of: claim.app) { token throws(KickError) in
-            try await kick.api.unsubscribe(ids: wanted, token: token, deadline: deadline)
-        }
-        // Somebody may have connected this account between the question and the deletion.
-        try await store.lookAfterSubscriptions(claim)
-        // Kick has been seen to say yes and go on delivering (FACTS §3.3).
-        guard try await subscriptions(claim, deadline: deadline).isEmpty else {
-            throw GatewayError(.upstream, "Kick still lists event subscriptions that it was told to delete")
-        }
-    }
-
-    private func subscriptions(_ claim: TeardownClaim, deadline: Deadline) async throws -> [String] {
-        let broadcaster = claim.kickUserID
-        let found = try await kick.withAppToken(of: claim.app) { token throws(KickError) in
-            try await kick.api.subscriptions(broadcasterUserID: broadcaster, token: token, deadline: deadline)
-        }
-        return found.filter { $0.broadcasterUserID ?? broadcaster == broadcaster }.map(\.id)
     }
 }

@@ -17,11 +17,11 @@ package struct EventFingerprint: Sendable, Equatable {
     package static func of(type: EventType, broadcasterUserID: Int64, body: [UInt8]) -> EventFingerprint {
         let kind = Kind.of(type)
         var text = Array("\(type.rawValue)\n\(broadcasterUserID)\n".utf8)
-        if let names = kind.naturalKey, let facts = BroadcasterScanner.facts(in: body, members: names),
+        if case .named(let names, let window) = kind, let facts = BroadcasterScanner.facts(in: body, members: names),
             !facts.members.contains(nil)
         {
             for value in facts.members.compactMap(\.self) { text += value + [UInt8(ascii: "\n")] }
-            return EventFingerprint(hashing: text, window: .seconds(86_400), throughAnotherSubscription: false)
+            return EventFingerprint(hashing: text, window: window, throughAnotherSubscription: false)
         }
         text += body
         return kind.hasTime
@@ -37,8 +37,8 @@ package struct EventFingerprint: Sendable, Equatable {
 
     /// What a type's bodies carry (FACTS §4.5).
     private enum Kind {
-        /// Members that name the fact.
-        case named([String])
+        /// Members that name the fact, and how long it may come again.
+        case named([String], within: Duration = .seconds(86_400))
         /// A time to the millisecond or second, so that equal bodies are the same fact.
         case timed
         /// Neither.
@@ -47,6 +47,8 @@ package struct EventFingerprint: Sendable, Equatable {
         static func of(_ type: EventType) -> Kind {
             switch type {
             case .chatMessageSent: .named(["message_id"])
+            // A viewer who got no answer asks for the same claim again, maybe days later.
+            case .dropsClaim: .named(["claim_id"], within: .seconds(7 * 86_400))
             case .channelRewardRedemptionUpdated: .named(["id", "status"])
             case .livestreamStatusUpdated: .named(["started_at", "is_live"])
             case .channelSubscriptionNew, .channelSubscriptionRenewal, .channelSubscriptionGifts, .moderationBanned,
@@ -54,10 +56,6 @@ package struct EventFingerprint: Sendable, Equatable {
                 .timed
             default: .plain
             }
-        }
-
-        var naturalKey: [String]? {
-            if case .named(let names) = self { names } else { nil }
         }
 
         var hasTime: Bool {

@@ -17,5 +17,7 @@ package struct EventType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static let livestreamStatusUpdated = EventType(rawValue: "livestream.status.updated")
     package static let livestreamMetadataUpdated = EventType(rawValue: "livestream.metadata.updated")
     package static let moderationBanned = EventType(rawValue: "moderation.banned")
+    /// Comes on a way of its own, without a subscription (FACTS §4.7), and is named so here: Kick has no name for it.
+    package static let dropsClaim = EventType(rawValue: "drops.claim")
     package static let kicksGifted = EventType(rawValue: "kicks.gifted")
 }

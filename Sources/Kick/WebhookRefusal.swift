@@ -14,6 +14,10 @@ package enum WebhookRefusal: Error, Equatable, Sendable {
     case fromTheFuture
     /// No key that we trust made this signature.
     case badSignature
+    /// Signed, but under a type that Kick's deliveries never have.
+    case reservedType
+    /// Signed, but the body of a Drops claim names no claim.
+    case notAClaim
 }
 
 extension WebhookRefusal: CustomStringConvertible, CustomDebugStringConvertible {
@@ -26,6 +30,8 @@ extension WebhookRefusal: CustomStringConvertible, CustomDebugStringConvertible 
         case .tooOld: "the message is too old"
         case .fromTheFuture: "the message was sent in the future"
         case .badSignature: "the signature is not valid"
+        case .reservedType: "the type is not one of Kick's"
+        case .notAClaim: "the body is no Drops claim: there is no claim_id in it"
         }
     }
 

@@ -109,6 +109,11 @@ package final class WebhookVerifier: Sendable {
     /// the policy's `refetchTimeout`.
     package func verify(fields: Fields, body: [UInt8]) async throws(WebhookRefusal) -> VerifiedWebhook {
         let headers = try WebhookHeaders(fields)
+        return VerifiedWebhook(headers, sentAt: try await check(headers.signed, body: body), body: body)
+    }
+
+    /// When Kick sent what it signed with these headers. Throws unless it did, not too long ago.
+    func check(_ headers: SignedHeaders, body: [UInt8]) async throws(WebhookRefusal) -> Timestamp {
         let sentAt = try checkedTime(headers.timestamp)
         guard let signature = Base64.decode(headers.signature.span) else { throw .badSignature }
         let separator = [UInt8(ascii: ".")]
@@ -120,7 +125,7 @@ package final class WebhookVerifier: Sendable {
             let untried = newer.keys.filter { key in !ring.keys.contains { $0 === key } }
             guard Self.fits(signature, message, untried) else { throw .badSignature }
         }
-        return VerifiedWebhook(headers, sentAt: sentAt, body: body)
+        return sentAt
     }
 
     private static func fits(_ signature: [UInt8], _ message: [[UInt8]], _ keys: [PublicKey]) -> Bool {

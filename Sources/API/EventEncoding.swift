@@ -53,28 +53,65 @@ package enum EventEncoding {
 
     /// The in-band announcement of a gap (P11).
     package static func stream(_ gap: StreamGap) -> SharedBytes {
-        encoded(id: gap.resumed, event: "gateway.gap", data: json(gap))
+        encoded(id: gap.to, event: "gateway.gap", data: json(gap))
     }
 
     static func json(_ gap: StreamGap) -> [UInt8] {
         let detail =
             switch gap.reason {
             case .expired: "Events after your cursor were removed by retention."
+            case .skippedByMaxAge: "Events after your cursor are older than max_age."
             case .epochChanged: "Your cursor belongs to another life of this log."
             case .ahead: "Your cursor is ahead of this log, which has lost its end."
             }
         return Array(
             """
-            {"reason":"\(gap.reason.rawValue)","detail":"\(detail)","requested":"\(gap.requested)",\
-            "resumed":"\(gap.resumed)","oldest":"\(gap.oldest)"}
+            {"reason":"\(gap.reason.rawValue)","detail":"\(detail)","from":"\(gap.from)","to":"\(gap.to)",\
+            "oldest":"\(gap.oldest)"}
             """.utf8)
     }
 
+    // MARK: What is no event
+
+    /// The beginning of a stream. A message without data sets the last id and is not dispatched (WHATWG HTML §9.2.6). When
+    /// a gap is announced next, the id waits for it: who is cut off in between would never learn of the gap.
+    static func hello(_ start: StreamStart, retryMilliseconds: Int) -> SharedBytes {
+        let id = start.gap == nil ? "id: \(start.cursor)\n" : ""
+        return SharedBytes(Array("retry: \(retryMilliseconds)\n\(id)\n".utf8))
+    }
+
+    /// A heartbeat that moves the last id.
+    static func position(_ cursor: EventCursor) -> SharedBytes {
+        SharedBytes(Array(": ping\nid: \(cursor)\n\n".utf8))
+    }
+
+    /// The end of a stream. For most reasons the client is to come back, and needs nothing but its cursor. A stream that has
+    /// sent what was asked for says so, under an id that says so once more when a browser comes back by itself.
+    static func farewell(_ reason: StreamEnd, at cursor: EventCursor) -> SharedBytes {
+        guard reason == .limit else { return SharedBytes(Array(": \(reason.rawValue)\nid: \(cursor)\n\n".utf8)) }
+        let data = Array(#"{"reason":"limit","cursor":"\#(cursor)"}"#.utf8)
+        return encoded(id: cursor.description + endMark, event: "gateway.end", data: data)
+    }
+
+    private static let endMark = ".end"
+
+    /// Whether this is the last id of a stream that has sent what was asked for.
+    static func marksEnd(_ lastEventID: String) -> Bool { lastEventID.hasSuffix(endMark) }
+
+    /// The cursor that an id is, as text.
+    static func cursor(ofLastEventID id: String) -> String {
+        marksEnd(id) ? String(id.dropLast(endMark.count)) : id
+    }
+
+    // MARK: -
+
     private static func encoded(id: EventCursor, event: String, data: [UInt8]) -> SharedBytes {
+        encoded(id: id.description, event: event, data: data)
+    }
+
+    private static func encoded(id: String, event: String, data: [UInt8]) -> SharedBytes {
         // A type with a line break cannot come from the verifier; such an event would go out without its name.
-        let message =
-            ServerSentEvent(id: id.description, event: event, data: data)
-            ?? ServerSentEvent(id: id.description, data: data)
+        let message = ServerSentEvent(id: id, event: event, data: data) ?? ServerSentEvent(id: id, data: data)
         return SharedBytes(message?.encoded ?? [])
     }
 }

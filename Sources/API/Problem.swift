@@ -50,7 +50,7 @@ enum Problem {
         case .notFound: .notFound
         case .conflict: .conflict
         case .tooLarge: .contentTooLarge
-        case .rateLimited: .tooManyRequests
+        case .rateLimited, .tooManyStreams: .tooManyRequests
         case .reconnectRequired: .failedDependency
         case .upstream: .badGateway
         case .unavailable: .serviceUnavailable

@@ -24,6 +24,7 @@ struct Config {
     var refreshPolicy = RefreshPolicy()
     var retention: Duration
     var webhookMaximumAge: Duration
+    var streamLimits = StreamLimits()
     var loopCount: Int?
     /// Directory that holds `migrations/` and `openapi/`.
     var resources: String
@@ -66,6 +67,7 @@ struct Config {
                 "GATEWAY_WEBHOOK_MAX_AGE is longer than GATEWAY_EVENT_RETENTION: a message whose id is forgotten could be "
                     + "replayed")
         }
+        let streamLimits = readStreamLimits(&environment)
         let loopCount = environment.value(
             "GATEWAY_LOOPS", default: Int?.none, expected: "a number from 1 to 256",
             { text in Int(text).flatMap { (1...256).contains($0) ? .some($0) : nil } })
@@ -98,8 +100,23 @@ struct Config {
         return Config(
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
             masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
-            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge, loopCount: loopCount,
-            resources: resources)
+            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge, streamLimits: streamLimits,
+            loopCount: loopCount, resources: resources)
+    }
+
+    private static func readStreamLimits(_ environment: inout Environment) -> StreamLimits {
+        var limits = StreamLimits()
+        func number(_ name: String, _ fallback: Int) -> Int {
+            environment.value(
+                name, default: fallback, expected: "a number from 1 to 1000000",
+                { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } })
+        }
+        limits.total = number("GATEWAY_STREAMS", limits.total)
+        limits.perTenant = number("GATEWAY_STREAMS_PER_TENANT", limits.perTenant)
+        limits.perKey = number("GATEWAY_STREAMS_PER_KEY", limits.perKey)
+        limits.age = environment.value(
+            "GATEWAY_STREAM_MAX_AGE", default: limits.age, expected: "a time such as 30m", parseDuration)
+        return limits
     }
 
     private static func readApp(_ environment: inout Environment) -> AppCredentials? {

@@ -80,7 +80,8 @@ final class RunningGateway: Sendable {
         let keys = KeyStore(database: database)
         let subscriptions = SubscriptionStore(database: database)
         let feed = EventFeed(
-            log: log, loops: loops, encode: { EventEncoding.stream($0, isHistory: $1) }, encodeGap: { EventEncoding.stream($0) })
+            log: log, loops: loops, limits: config.streamLimits,
+            encode: { EventEncoding.stream($0, isHistory: $1) }, encodeGap: { EventEncoding.stream($0) })
         let access = AccessControl(store: keys)
         let keeper = TokenKeeper(
             store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)
@@ -204,11 +205,7 @@ extension RunningGateway {
                 if let key = KeyID(notification.payload) { watch.didRevoke(key) }
                 return
             }
-            let parts = notification.payload.split(separator: " ")
-            guard parts.count == 3, parts[2] != EventLog.replica, let tenant = TenantID(String(parts[0])),
-                let last = Int64(parts[1])
-            else { return }
-            feed.didCommit(upTo: last, in: tenant)
+            feed.didHear(notification.payload)
         } onConnect: {
             // What was announced while nobody listened is found by looking.
             Loop.current?.spawn { await feed.compareWithLog() }

@@ -28,6 +28,9 @@ package final class EventStreamSink: ConnectionMember, @unchecked Sendable {
     }
     /// Called whenever the kernel has taken everything that was sent: time for the next page of a replay.
     package var onDrained: (() -> Void)?
+    /// Called when a heartbeat is due: nothing was sent for ``ServerLimits/heartbeat``. Returns what to send; without it,
+    /// or for nil, a comment is sent.
+    package var onHeartbeat: (() -> SharedBytes?)?
     /// Called once when the server begins to stop: send a last word and ``close()``. Without it the stream is closed
     /// at once.
     package var onShutdown: (() -> Void)?
@@ -118,7 +121,7 @@ package final class EventStreamSink: ConnectionMember, @unchecked Sendable {
         sentSinceTick = false
         if quietTicks >= context.heartbeatTicks {
             quietTicks = 0
-            enqueue(context.ping)
+            enqueue(onHeartbeat?() ?? context.ping)
         }
     }
 
@@ -140,6 +143,7 @@ package final class EventStreamSink: ConnectionMember, @unchecked Sendable {
         if end == nil { end = .peerClosed }
         context.remove(self)
         onDrained = nil
+        onHeartbeat = nil
         onShutdown = nil
         deliverEnd(later: isSending)
     }

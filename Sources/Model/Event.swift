@@ -84,27 +84,6 @@ package struct Event: Sendable {
     package var lagMilliseconds: Int64 { max(0, (receivedAt.microseconds - sentAt.microseconds) / 1000) }
 }
 
-/// Which events a reader wants.
-package struct EventFilter: Sendable, Equatable {
-    /// Nil: every type, also those that Kick adds tomorrow.
-    package let types: Set<String>?
-    /// Nil: every broadcaster of the tenant.
-    package let broadcasters: Set<Int64>?
-
-    package init(types: Set<String>? = nil, broadcasters: Set<Int64>? = nil) {
-        self.types = types
-        self.broadcasters = broadcasters
-    }
-
-    package static let everything = EventFilter()
-
-    package func admits(type: String, broadcaster: Int64) -> Bool {
-        if let types, !types.contains(type) { return false }
-        if let broadcasters, !broadcasters.contains(broadcaster) { return false }
-        return true
-    }
-}
-
 /// What a log holds at a moment.
 package struct EventLogPosition: Sendable, Equatable {
     package let epoch: Int64
@@ -118,6 +97,9 @@ package struct EventLogPosition: Sendable, Equatable {
         self.first = first
         self.last = last
     }
+
+    /// What a tenant without a log has.
+    package static let none = EventLogPosition(epoch: 0, first: 1, last: 0)
 }
 
 /// A time in which events were logged, by the database's clock.

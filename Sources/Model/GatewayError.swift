@@ -11,6 +11,8 @@ package struct GatewayError: Error, CustomStringConvertible {
         case conflict
         case tooLarge = "too_large"
         case rateLimited = "rate_limited"
+        /// The key, or the tenant, has all the event streams that it may have.
+        case tooManyStreams = "too_many_streams"
         /// The login behind the request has no tokens that Kick takes: its broadcaster must connect again.
         case reconnectRequired = "reconnect_required"
         /// Kick refused or failed.

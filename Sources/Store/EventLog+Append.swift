@@ -76,7 +76,7 @@ extension EventLog {
     package func append(
         _ events: [IncomingEvent], memory: Duration = .seconds(7 * 86_400)
     ) async throws(DatabaseError) -> AppendResult {
-        let results = try await database.pipeline([Self.lock(events), Self.insert(events, memory: memory)])
+        let results = try await database.pipeline([Self.lock(events), insert(events, memory: memory)])
         var appended: [AppendedEvent] = []
         var wanted: Set<Int> = []
         for row in results[1] {
@@ -117,7 +117,7 @@ extension EventLog {
         """
     }
 
-    private static func insert(_ events: [IncomingEvent], memory: Duration) -> Query {
+    private func insert(_ events: [IncomingEvent], memory: Duration) -> Query {
         """
         WITH incoming AS (
             SELECT * FROM unnest(
@@ -184,7 +184,7 @@ extension EventLog {
             FROM (SELECT tenant_id, max(seq) AS seq FROM marked GROUP BY tenant_id) AS ends
             WHERE event_logs.tenant_id = ends.tenant_id
             RETURNING pg_notify(
-                \(channel), event_logs.tenant_id || ' ' || event_logs.last_seq || ' ' || \(replica))
+                \(Self.channel), event_logs.tenant_id || ' ' || event_logs.last_seq || ' ' || \(replica))
         )
         SELECT wanted.tenant_id, wanted.position, marked.epoch, marked.seq, marked.duplicate_of,
             (SELECT count(*) FROM advanced) AS announced

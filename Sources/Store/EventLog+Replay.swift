@@ -21,8 +21,6 @@ extension EventLog {
     package func replay(
         _ selection: ReplaySelection, limit: Int, in tenant: TenantID
     ) async throws(DatabaseError) -> (copies: [Int64], last: Int64?, hasMore: Bool) {
-        let types = selection.filter.types.map(Array.init)
-        let broadcasters = selection.filter.broadcasters.map(Array.init)
         let rows = try await database.query(
             """
             WITH locked AS (
@@ -30,9 +28,7 @@ extension EventLog {
             ), found AS (
                 SELECT * FROM events
                 WHERE tenant_id = \(tenant) AND seq BETWEEN \(selection.range.lowerBound) AND \(selection.range.upperBound)
-                    AND origin <> 'replay' AND duplicate_of IS NULL
-                    AND (\(types)::text[] IS NULL OR type = ANY (\(types)))
-                    AND (\(broadcasters)::bigint[] IS NULL OR broadcaster_user_id = ANY (\(broadcasters)))
+                    AND origin <> 'replay' AND duplicate_of IS NULL \(selection.filter.condition)
                 ORDER BY seq LIMIT \(Int64(limit) + 1)
             ), picked AS (
                 SELECT found.*, row_number() OVER (ORDER BY seq) AS position FROM found

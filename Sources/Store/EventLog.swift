@@ -5,10 +5,10 @@ package import Postgres
 package struct EventLog: Sendable {
     /// PostgreSQL channel on which an append announces `<tenant> <seq> <replica>`. A hint: see ``lastSequences(of:)``.
     package static let channel = "kick_gateway_events"
-    /// This process in its announcements, which it need not listen to itself.
-    package static let replica = String(UInt64.random(in: .min ... .max), radix: 36)
 
     let database: Database
+    /// Names whoever appends through this log in its announcements, which it need not listen to itself.
+    package let replica = String(UInt64.random(in: .min ... .max), radix: 36)
 
     package init(database: Database) {
         self.database = database
@@ -26,59 +26,33 @@ package struct EventLog: Sendable {
 
     // MARK: Reading
 
-    /// Events after a sequence number, oldest first, at most `limit`.
-    ///
-    /// - Parameters:
-    ///   - span: only what was logged in this time, the end not included.
-    ///   - hidesDuplicates: without those that repeat a fact (P9).
-    package func read(
-        after sequence: Int64, limit: Int, filter: EventFilter = .everything, span: EventSpan = .all,
-        hidesDuplicates: Bool = false, in tenant: TenantID
-    ) async throws(DatabaseError) -> [Event] {
-        let types = filter.types.map(Array.init)
-        let broadcasters = filter.broadcasters.map(Array.init)
-        let rows = try await database.query(
-            """
-            SELECT \(unescaped: Self.columns)
-            FROM events
-            JOIN event_logs USING (tenant_id)
-            WHERE events.tenant_id = \(tenant) AND events.seq > \(sequence)
-                AND (\(types)::text[] IS NULL OR type = ANY (\(types)))
-                AND (\(broadcasters)::bigint[] IS NULL OR broadcaster_user_id = ANY (\(broadcasters)))
-                AND (\(!hidesDuplicates) OR duplicate_of IS NULL)
-                AND logged_at >= coalesce(\(span.since), '-infinity') AND logged_at < coalesce(\(span.until), 'infinity')
-            ORDER BY events.seq
-            LIMIT \(Int64(limit))
-            """)
-        var events: [Event] = []
-        events.reserveCapacity(rows.count)
-        for row in rows { events.append(try Self.event(row)) }
-        return events
-    }
-
     /// The event at a position; nil when there is none, or none any more.
     package func event(at sequence: Int64, in tenant: TenantID) async throws(DatabaseError) -> Event? {
         let rows = try await database.query(
             """
-            SELECT \(unescaped: Self.columns)
+            SELECT epoch, \(unescaped: Self.columns)
             FROM events
             JOIN event_logs USING (tenant_id)
-            WHERE events.tenant_id = \(tenant) AND events.seq = \(sequence)
+            WHERE tenant_id = \(tenant) AND seq = \(sequence)
             """)
         return try rows.first.map { row throws(DatabaseError) in try Self.event(row) }
     }
 
-    private static let columns = """
-        event_logs.epoch, events.seq, message_id, type, version, broadcaster_user_id, subscription_id, sent_at,
-        received_at, origin, duplicate_of, replay_of, body
+    /// Of `events`, for ``event(_:)``.
+    static let columns = """
+        seq, message_id, type, version, broadcaster_user_id, subscription_id, sent_at, received_at, origin,
+        duplicate_of, replay_of, body
         """
 
     /// What the tenant's log holds now.
     package func position(in tenant: TenantID) async throws(DatabaseError) -> EventLogPosition {
         let rows = try await database.query(
             "SELECT epoch, first_seq, last_seq FROM event_logs WHERE tenant_id = \(tenant)")
-        guard let row = rows.first else { return EventLogPosition(epoch: 0, first: 1, last: 0) }
-        return EventLogPosition(
+        return try rows.first.map { row throws(DatabaseError) in try Self.position(row) } ?? .none
+    }
+
+    static func position(_ row: Row) throws(DatabaseError) -> EventLogPosition {
+        EventLogPosition(
             epoch: try row["epoch", as: Int64.self], first: try row["first_seq", as: Int64.self],
             last: try row["last_seq", as: Int64.self])
     }
@@ -94,7 +68,7 @@ package struct EventLog: Sendable {
         return result
     }
 
-    private static func event(_ row: Row) throws(DatabaseError) -> Event {
+    static func event(_ row: Row) throws(DatabaseError) -> Event {
         Event(
             cursor: EventCursor(
                 epoch: try row["epoch", as: Int64.self], sequence: try row["seq", as: Int64.self]),

@@ -55,7 +55,7 @@ struct EndToEndTests {
             #expect(streamedIDs.count == 500)
             #expect(streamed.map(\.id) == log.compactMap { $0["cursor"] as? String })
             // Live or from the log, an event is the same to the last byte, but for the mark of what was history.
-            let pages = try await deployment.send(.get, "/v1/events?limit=500&type=chat.message.sent", key: tenant.key)
+            let pages = try await deployment.send(.get, "/v1/events?limit=500&types=chat.message.sent", key: tenant.key)
             let text = String(decoding: pages?.body ?? [], as: UTF8.self)
             let mark = ",\"replayed\":true"
             #expect(streamed.allSatisfy { text.contains($0.data.replacingOccurrences(of: mark, with: "")) })

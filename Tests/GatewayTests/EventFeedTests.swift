@@ -7,78 +7,28 @@ import Testing
 
 @testable import Gateway
 
-/// A sink that notes what it was sent; drained at once unless told otherwise. Loop-bound, like the real one.
-private final class TestSink: EventSink, Sendable {
-    let sent = Box<[String]>([])
-    let isEnded = Box(false)
-
-    func send(_ bytes: SharedBytes) { sent.update { $0.append(String(decoding: bytes.bytes, as: UTF8.self)) } }
-    var pendingBytes: Int { 0 }
-    func waitUntilDrained(deadline: Deadline) async -> Bool { true }
-    func end() { isEnded.update { $0 = true } }
-}
-
 @Suite("EventFeed", .timeLimit(.minutes(1)))
 struct EventFeedTests {
-    /// Events appear in sinks as their sequence numbers, gaps as `gap:<reason>`.
-    private static func feed(_ fixture: StoreFixture) -> EventFeed {
-        EventFeed(
-            log: fixture.log, loops: fixture.loops,
-            encode: { event, _ in SharedBytes(Array(String(event.cursor.sequence).utf8)) },
-            encodeGap: { SharedBytes(Array("gap:\($0.reason.rawValue)".utf8)) })
-    }
-
-    /// Opens a stream on a loop.
-    private static func open(
-        _ feed: EventFeed, tenant: Tenant, cursor: EventCursor? = nil, filter: EventFilter = .everything,
-        on loop: Loop, key: KeyID = KeyID(unchecked: "key_1")
-    ) async throws -> TestSink {
-        let sink = TestSink()
-        try await onLoop(loop) {
-            let request = StreamRequest(tenant: tenant.id, key: key, filter: filter, cursor: cursor)
-            let start = try await feed.start(for: request)
-            _ = feed.open(request, start: start, sink: sink)
-        }
-        return sink
-    }
-
-    private static func append(_ ids: Range<Int>, to fixture: StoreFixture, _ tenant: Tenant) async throws {
-        _ = try await fixture.log.append(
-            ids.map {
-                fixture.incoming("m\($0)", app: tenant.appID, broadcaster: 1, type: $0 % 2 == 0 ? "even" : "odd")
-            })
-    }
-
-    private static func withTenant(
-        _ body: @escaping @Sendable (StoreFixture, Tenant, Int64) async throws -> Void
-    ) async throws {
-        try await StoreFixture.run { fixture in
-            let tenant = try await fixture.makeTenant()
-            _ = try await fixture.makeLogin(of: tenant, kickUserID: 1)
-            try await body(fixture, tenant, try await fixture.log.position(in: tenant.id).epoch)
-        }
-    }
-
     @Test("P11 history and live meet without a gap or a repeat while events pour in, on every loop")
     func handOver() async throws {
-        try await Self.withTenant { fixture, tenant, epoch in
-            let feed = Self.feed(fixture)
-            try await Self.append(0..<450, to: fixture, tenant)
-            let writer = fixture.loops.loops[1].spawn {
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            try await stage.append(0..<450)
+            let writer = stage.loops[1].spawn {
                 for batch in 0..<30 {
                     let ids = (450 + batch * 5)..<(455 + batch * 5)
-                    guard (try? await Self.append(ids, to: fixture, tenant)) != nil else { return }
+                    guard (try? await stage.append(ids)) != nil else { return }
                     // Announced late, doubled and out of order, as NOTIFY may be.
-                    feed.didCommit(upTo: Int64(ids.upperBound), in: tenant.id)
-                    feed.didCommit(upTo: Int64(ids.lowerBound), in: tenant.id)
+                    feed.didCommit(upTo: Int64(ids.upperBound), in: stage.tenant.id)
+                    feed.didCommit(upTo: Int64(ids.lowerBound), in: stage.tenant.id)
                 }
             }
             var sinks: [TestSink] = []
             for (index, cursor) in [0, 1, 200, 449, 450].enumerated() {
                 sinks.append(
-                    try await Self.open(
-                        feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: Int64(cursor)),
-                        on: fixture.loops.loops[index % 2]))
+                    try await stage.open(
+                        feed, cursor: stage.cursor(Int64(cursor)),
+                        on: stage.loops[index % 2]))
             }
             await writer.value
             for (sink, first) in zip(sinks, [1, 2, 201, 450, 451]) {
@@ -93,24 +43,24 @@ struct EventFeedTests {
 
     @Test("P11 a live reader that is handed an event with a hole before it reads the log, and skips nothing")
     func hole() async throws {
-        try await Self.withTenant { fixture, tenant, epoch in
-            let feed = Self.feed(fixture)
-            let sink = try await Self.open(
-                feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: 0), on: fixture.loops.loops[0])
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            let sink = try await stage.open(
+                feed, cursor: stage.cursor(0), on: stage.loops[0])
             // One event arrives, so that the reader is known to be live.
-            try await Self.append(0..<1, to: fixture, tenant)
+            try await stage.append(0..<1)
             await until {
                 await feed.compareWithLog()
                 return sink.sent.value == ["1"]
             }
             // A reader of a second process, which hears of nothing but the last of these.
-            let other = Self.feed(fixture)
-            let otherSink = try await Self.open(other, tenant: tenant, on: fixture.loops.loops[1])
-            try await Self.append(1..<4, to: fixture, tenant)
-            try await Self.append(4..<5, to: fixture, tenant)
-            let last = try await fixture.log.read(after: 4, limit: 1, in: tenant.id)
-            other.didAppend(last, in: tenant.id)
-            feed.didAppend(last, in: tenant.id)
+            let other = stage.feed()
+            let otherSink = try await stage.open(other, on: stage.loops[1])
+            try await stage.append(1..<4)
+            try await stage.append(4..<5)
+            let last = try await stage.fixture.log.read(after: 4, limit: 1, in: stage.tenant.id)
+            other.didAppend(last, in: stage.tenant.id)
+            feed.didAppend(last, in: stage.tenant.id)
             await until { otherSink.sent.value.count >= 4 && sink.sent.value.count >= 5 }
             #expect(otherSink.sent.value == ["2", "3", "4", "5"])
             #expect(sink.sent.value == ["1", "2", "3", "4", "5"])
@@ -119,11 +69,11 @@ struct EventFeedTests {
 
     @Test("without a cursor a stream begins with the next event")
     func beginsWithNext() async throws {
-        try await Self.withTenant { fixture, tenant, _ in
-            let feed = Self.feed(fixture)
-            try await Self.append(0..<3, to: fixture, tenant)
-            let sink = try await Self.open(feed, tenant: tenant, on: fixture.loops.loops[0])
-            try await Self.append(3..<5, to: fixture, tenant)
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            try await stage.append(0..<3)
+            let sink = try await stage.open(feed, on: stage.loops[0])
+            try await stage.append(3..<5)
             await until {
                 await feed.compareWithLog()
                 return sink.sent.value.count >= 2
@@ -134,12 +84,12 @@ struct EventFeedTests {
 
     @Test("a filter hides events without stopping the stream")
     func filter() async throws {
-        try await Self.withTenant { fixture, tenant, epoch in
-            let feed = Self.feed(fixture)
-            let sink = try await Self.open(
-                feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: 0),
-                filter: EventFilter(types: ["odd"]), on: fixture.loops.loops[0])
-            try await Self.append(0..<10, to: fixture, tenant)
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            let sink = try await stage.open(
+                feed, cursor: stage.cursor(0),
+                filter: EventFilter(types: ["odd"]), on: stage.loops[0])
+            try await stage.append(0..<10)
             await until {
                 await feed.compareWithLog()
                 return sink.sent.value.count >= 5
@@ -150,34 +100,34 @@ struct EventFeedTests {
 
     @Test("P11 what retention removed, and a cursor of another life, are announced in-band")
     func gaps() async throws {
-        try await Self.withTenant { fixture, tenant, epoch in
-            let feed = Self.feed(fixture)
-            try await Self.append(0..<5, to: fixture, tenant)
-            try await fixture.age(upTo: 3, days: 40, in: tenant.id)
-            #expect(try await fixture.log.dropPartitions(olderThan: .seconds(30 * 86_400)) == 1)
-            let expired = try await Self.open(
-                feed, tenant: tenant, cursor: EventCursor(epoch: epoch, sequence: 1), on: fixture.loops.loops[0])
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            try await stage.append(0..<5)
+            try await stage.fixture.age(upTo: 3, days: 40, in: stage.tenant.id)
+            #expect(try await stage.fixture.log.dropPartitions(olderThan: .seconds(30 * 86_400)) == 1)
+            let expired = try await stage.open(
+                feed, cursor: stage.cursor(1), on: stage.loops[0])
             await until { expired.sent.value.count >= 3 }
-            #expect(expired.sent.value == ["gap:expired", "4", "5"])
+            #expect(expired.sent.value == ["gap:expired 1…3", "4", "5"])
 
             for (cursor, reason) in [
-                (EventCursor(epoch: epoch - 1, sequence: 2), "epoch_changed"),
-                (EventCursor(epoch: epoch, sequence: 99), "ahead"),
+                (EventCursor(epoch: stage.epoch - 1, sequence: 2), "epoch_changed"),
+                (stage.cursor(99), "ahead"),
             ] {
-                let sink = try await Self.open(feed, tenant: tenant, cursor: cursor, on: fixture.loops.loops[1])
-                #expect(sink.sent.value == ["gap:\(reason)"])
+                let sink = try await stage.open(feed, cursor: cursor, on: stage.loops[1])
+                #expect(sink.sent.value == ["gap:\(reason) \(cursor.sequence)…5"])
             }
         }
     }
 
     @Test("P14 a tenant's events reach no other tenant's stream")
     func isolation() async throws {
-        try await Self.withTenant { fixture, tenant, _ in
-            let feed = Self.feed(fixture)
-            let other = try await fixture.makeTenant("other")
-            let sink = try await Self.open(feed, tenant: tenant, on: fixture.loops.loops[0])
-            let foreign = try await Self.open(feed, tenant: other, on: fixture.loops.loops[0])
-            try await Self.append(0..<5, to: fixture, tenant)
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
+            let other = try await stage.fixture.makeTenant("other")
+            let sink = try await stage.open(feed, on: stage.loops[0])
+            let foreign = try await stage.open(feed, tenant: other, on: stage.loops[0])
+            try await stage.append(0..<5)
             await until {
                 await feed.compareWithLog()
                 return sink.sent.value.count >= 5
@@ -188,15 +138,15 @@ struct EventFeedTests {
 
     @Test("P15 the streams of a revoked key end, others do not")
     func revocation() async throws {
-        try await Self.withTenant { fixture, tenant, _ in
-            let feed = Self.feed(fixture)
+        try await FeedStage.run { stage in
+            let feed = stage.feed()
             let revoked = KeyID(unchecked: "key_revoked")
-            let ending = try await Self.open(feed, tenant: tenant, on: fixture.loops.loops[0], key: revoked)
-            let staying = try await Self.open(feed, tenant: tenant, on: fixture.loops.loops[1])
-            #expect(await feed.keysWithStreams() == [revoked, KeyID(unchecked: "key_1")])
+            let ending = try await stage.open(feed, on: stage.loops[0], key: revoked)
+            let staying = try await stage.open(feed, on: stage.loops[1])
+            #expect(feed.keysWithStreams == [revoked, KeyID(unchecked: "key_1")])
             feed.endStreams(of: [revoked])
-            await until { ending.isEnded.value }
-            #expect(!staying.isEnded.value)
+            await until { ending.end.value != nil }
+            #expect(staying.end.value == nil)
         }
     }
 }

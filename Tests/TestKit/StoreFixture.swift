@@ -147,6 +147,19 @@ package final class StoreFixture: Sendable {
     }
 }
 
+extension EventLog {
+    /// Up to `limit` events after a sequence number.
+    package func read(
+        after sequence: Int64, limit: Int, filter: EventFilter = .everything, span: EventSpan = .all,
+        hidesDuplicates: Bool = false, in tenant: TenantID
+    ) async throws(DatabaseError) -> [Event] {
+        try await slice(
+            after: sequence, limits: EventSliceLimits(count: limit), filter: filter, span: span,
+            hidesDuplicates: hidesDuplicates, in: tenant
+        ).events
+    }
+}
+
 /// Where the project lies, from the place of this file.
 package enum Checkout {
     package static let root: String = {

@@ -10,11 +10,14 @@ package struct Caller: Sendable {
     package let tenant: TenantID
     package let key: KeyID
     package let scopes: Set<KeyScope>
+    /// When the key stops opening doors; nil for never.
+    package let expiresAt: Timestamp?
 
     fileprivate init(_ key: APIKey) {
         tenant = key.tenantID
         self.key = key.id
         scopes = Set(key.scopes)
+        expiresAt = key.expiresAt
     }
 
     /// Throws `forbidden`, naming the scope, unless the key has it.

@@ -34,7 +34,7 @@ package struct KeyWatch: Sendable {
     }
 
     private func look() async {
-        let keys = await feed.keysWithStreams()
+        let keys = feed.keysWithStreams
         guard !keys.isEmpty else { return }
         do {
             let unusable = try await store.unusable(among: Array(keys))

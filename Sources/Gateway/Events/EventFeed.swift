@@ -20,8 +20,10 @@ package final class EventFeed: Sendable {
         var isReading = false
     }
 
-    /// Events a reader fetches at once while it replays.
-    static let replayPage = 200
+    /// What a reader fetches at once while it replays.
+    static let replayLimits = EventSliceLimits(count: 200, bytes: 256 * 1024)
+    /// What is fetched at once for all readers of a tenant.
+    private static let tailLimits = EventSliceLimits(count: 500, bytes: 1024 * 1024)
     /// Bytes of history that may wait for a reader before the rest of its page does.
     static let replayPending = 32 * 1024
     /// How long a replaying reader may take to accept a page.
@@ -32,6 +34,8 @@ package final class EventFeed: Sendable {
     let log: EventLog
     let encode: @Sendable (_ event: Event, _ isHistory: Bool) -> SharedBytes
     let encodeGap: @Sendable (StreamGap) -> SharedBytes
+    private let limits: StreamLimits
+    private let counts: StreamCounts
     private let hubs: [LoopHub]
     private let tails = Mutex<[TenantID: Tail]>([:])
     private static let report = Log("feed")
@@ -40,11 +44,13 @@ package final class EventFeed: Sendable {
     ///   - encode: an event as it stands in the stream; told apart is what had happened before the stream was opened.
     ///   - encodeGap: the announcement that a cursor could not be honoured.
     package init(
-        log: EventLog, loops: LoopGroup,
+        log: EventLog, loops: LoopGroup, limits: StreamLimits = StreamLimits(),
         encode: @escaping @Sendable (_ event: Event, _ isHistory: Bool) -> SharedBytes,
         encodeGap: @escaping @Sendable (StreamGap) -> SharedBytes
     ) {
         self.log = log
+        self.limits = limits
+        counts = StreamCounts(limits: limits)
         self.encode = encode
         self.encodeGap = encodeGap
         hubs = loops.loops.map(LoopHub.init)
@@ -52,28 +58,42 @@ package final class EventFeed: Sendable {
 
     // MARK: Readers
 
+    /// Takes a place for a stream and finds out where it begins. Throws `tooManyStreams`, and when the database is away.
+    package func prepare(_ request: StreamRequest) async throws -> PreparedStream {
+        let place = try counts.takePlace(tenant: request.tenant, key: request.key)
+        return PreparedStream(request: request, start: try await start(for: request), place: place)
+    }
+
     /// Opens a stream on the current loop. Call `close` of the result when the connection ends.
-    package func open(_ request: StreamRequest, start: StreamStart, sink: any EventSink) -> OpenStream {
+    package func open(_ prepared: PreparedStream, sink: any EventSink) -> OpenStream {
         guard let loop = Loop.current else { preconditionFailure("a stream needs a loop") }
         let hub = hubs[loop.index]
-        let reader = StreamReader(request: request, hub: hub, sink: sink, feed: self)
-        tails.withLock { $0[request.tenant, default: Tail()].readerCount += 1 }
+        let reader = StreamReader(prepared, hub: hub, sink: sink, feed: self)
+        tails.withLock { $0[prepared.request.tenant, default: Tail()].readerCount += 1 }
         hub.add(reader)
-        if let gap = start.gap { sink.send(encodeGap(gap)) }
-        reader.start(at: start.sequence, historyEnd: start.historyEnd)
-        return OpenStream { [self] in
-            reader.end()
-            hub.remove(reader)
-            tails.withLock { tails in
-                tails[request.tenant]?.readerCount -= 1
-                if tails[request.tenant]?.readerCount == 0 { tails[request.tenant] = nil }
-            }
+        if let gap = prepared.start.gap { sink.send(encodeGap(gap)) }
+        reader.start(lifetime: limits.drawLifetime())
+        return OpenStream(reader, self)
+    }
+
+    /// Forgets a reader, on its loop.
+    func close(_ reader: StreamReader) {
+        guard let loop = Loop.current, hubs[loop.index].remove(reader) else { return }
+        reader.close()
+        let tenant = reader.request.tenant
+        tails.withLock { tails in
+            tails[tenant]?.readerCount -= 1
+            if tails[tenant]?.readerCount == 0 { tails[tenant] = nil }
         }
     }
 
-    /// Where a stream with this cursor begins. Throws when the database cannot tell.
-    package func start(for request: StreamRequest) async throws -> StreamStart {
-        StreamStart(cursor: request.cursor, log: try await log.position(in: request.tenant))
+    private func start(for request: StreamRequest) async throws -> StreamStart {
+        let position = try await log.position(in: request.tenant)
+        let start = StreamStart(cursor: request.cursor, log: position)
+        guard let age = request.maximumAge, start.sequence < position.last else { return start }
+        let bounds = try await log.bounds(
+            of: EventSpan(since: .now() - age, until: nil), after: start.sequence, in: request.tenant)
+        return start.skipping(to: bounds.first.map { $0 - 1 } ?? position.last, requested: request.cursor)
     }
 
     /// Ends the streams of these keys on every loop of this process.
@@ -82,17 +102,10 @@ package final class EventFeed: Sendable {
     }
 
     /// The keys with open streams in this process.
-    package func keysWithStreams() async -> Set<KeyID> {
-        var keys: Set<KeyID> = []
-        for hub in hubs {
-            let own = await withTaskExecutorPreference(hub.loop) {
-                await hub.loop.enter()
-                return hub.keys
-            }
-            keys.formUnion(own)
-        }
-        return keys
-    }
+    package var keysWithStreams: Set<KeyID> { counts.keys }
+
+    /// How many streams there are in this process.
+    package var streamCount: Int { counts.total }
 
     // MARK: Events
 
@@ -111,6 +124,15 @@ package final class EventFeed: Sendable {
             tail.delivered = last
             deliver(encoded, in: tenant)
         }
+    }
+
+    /// PostgreSQL has brought an announcement on ``EventLog/channel``: `<tenant> <seq> <replica>`.
+    package func didHear(_ announcement: String) {
+        let parts = announcement.split(separator: " ")
+        guard parts.count == 3, parts[2] != log.replica, let tenant = TenantID(String(parts[0])),
+            let last = Int64(parts[1])
+        else { return }
+        didCommit(upTo: last, in: tenant)
     }
 
     /// Some replica has committed events of a tenant up to `sequence`.
@@ -159,8 +181,8 @@ package final class EventFeed: Sendable {
     private func readOn(_ tenant: TenantID) async {
         while let delivered = nextToRead(tenant) {
             do {
-                let page = try await log.read(after: delivered, limit: Self.replayPage, in: tenant)
-                let encoded = page.map(encoded)
+                let slice = try await log.slice(after: delivered, limits: Self.tailLimits, in: tenant)
+                let encoded = slice.events.map(encoded)
                 tails.withLock { tails in
                     guard let last = encoded.last?.sequence else {
                         // Retention was faster. The readers find out by themselves.
@@ -200,10 +222,4 @@ package final class EventFeed: Sendable {
             sequence: event.cursor.sequence, type: event.type, broadcasterUserID: event.broadcasterUserID,
             isHidden: event.duplicateOf != nil, bytes: encode(event, false))
     }
-}
-
-/// A stream that was opened; tell it when its connection ended. Loop-bound.
-package struct OpenStream {
-    /// Forgets the reader.
-    package let close: () -> Void
 }

@@ -28,14 +28,23 @@ final class LoopHub: @unchecked Sendable {
 
     func add(_ reader: StreamReader) {
         loop.preconditionOnLoop()
+        reader.hubIndex = tenants[reader.request.tenant]?.readers.count ?? 0
         tenants[reader.request.tenant, default: Tenant()].readers.append(reader)
     }
 
-    func remove(_ reader: StreamReader) {
+    /// Takes the reader off its list, where the last one takes its place; false when it was off already.
+    func remove(_ reader: StreamReader) -> Bool {
         loop.preconditionOnLoop()
-        let id = reader.request.tenant
-        tenants[id]?.readers.removeAll { $0 === reader }
-        if tenants[id]?.readers.isEmpty == true { tenants[id] = nil }
+        let (id, index) = (reader.request.tenant, reader.hubIndex)
+        guard index >= 0, let last = tenants[id]?.readers.popLast() else { return false }
+        reader.hubIndex = -1
+        if last !== reader {
+            tenants[id]?.readers[index] = last
+            last.hubIndex = index
+        } else if index == 0 {
+            tenants[id] = nil
+        }
+        return true
     }
 
     /// The last event that this loop's readers were given; 0 before the first.
@@ -67,12 +76,6 @@ final class LoopHub: @unchecked Sendable {
     func endStreams(of keys: Set<KeyID>) {
         loop.preconditionOnLoop()
         let ending = tenants.values.flatMap(\.readers).filter { keys.contains($0.request.key) }
-        for reader in ending { reader.end() }
-    }
-
-    /// The keys that have streams on this loop.
-    var keys: Set<KeyID> {
-        loop.preconditionOnLoop()
-        return Set(tenants.values.flatMap(\.readers).map(\.request.key))
+        for reader in ending { reader.end(.credential) }
     }
 }

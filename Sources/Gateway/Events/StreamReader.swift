@@ -1,36 +1,7 @@
-package import Model
-package import Net
+import Model
+import Net
 import Store
 import Telemetry
-
-/// Where a reader's bytes go. Belongs to the loop of the reader's connection.
-package protocol EventSink: AnyObject {
-    /// Appends bytes without waiting. A sink that its peer does not empty ends itself (P12).
-    func send(_ bytes: SharedBytes)
-    /// Bytes sent and not yet taken by the kernel.
-    var pendingBytes: Int { get }
-    /// Suspends until everything sent was taken, the sink ended, or the deadline; false in the last case.
-    func waitUntilDrained(deadline: Deadline) async -> Bool
-    /// Ends the stream; the peer may come back with its cursor.
-    func end()
-}
-
-/// What one stream asked for.
-package struct StreamRequest: Sendable {
-    package let tenant: TenantID
-    /// The key that opened it; the stream ends when the key does (P15).
-    package let key: KeyID
-    package let filter: EventFilter
-    /// Where to begin. Nil: with the next event.
-    package let cursor: EventCursor?
-
-    package init(tenant: TenantID, key: KeyID, filter: EventFilter, cursor: EventCursor?) {
-        self.tenant = tenant
-        self.key = key
-        self.filter = filter
-        self.cursor = cursor
-    }
-}
 
 /// One open stream: a position in its tenant's log and a sink. Loop-bound.
 ///
@@ -41,28 +12,60 @@ final class StreamReader: @unchecked Sendable {
     private enum Mode { case replaying, live, ended }
 
     let request: StreamRequest
+    /// Where it stands in its hub's list.
+    var hubIndex = -1
     private let hub: LoopHub
     private let sink: any EventSink
     private let feed: EventFeed
+    private let place: StreamPlace
     private var mode = Mode.replaying
+    private let epoch: Int64
     /// The last event that was sent or filtered out.
-    private var position: Int64 = 0
+    private var position: Int64
+    /// The last position that the peer was sent an id for.
+    private var toldPosition: Int64
     /// What had happened before the stream was opened ends here.
-    private var historyEnd: Int64 = 0
+    private let historyEnd: Int64
+    /// Events to send before the stream ends.
+    private var remaining: Int
+    /// Ends the stream with its lifetime, or with its key's.
+    private var timer: LoopTimer?
 
-    init(request: StreamRequest, hub: LoopHub, sink: any EventSink, feed: EventFeed) {
-        self.request = request
+    init(_ prepared: PreparedStream, hub: LoopHub, sink: any EventSink, feed: EventFeed) {
+        request = prepared.request
+        place = prepared.place
+        epoch = prepared.start.cursor.epoch
+        position = prepared.start.sequence
+        toldPosition = prepared.start.sequence
+        historyEnd = prepared.start.historyEnd
+        remaining = prepared.request.limit ?? .max
         self.hub = hub
         self.sink = sink
         self.feed = feed
     }
 
-    /// Begins behind `position`: reads what the log has after it, then follows.
-    func start(at position: Int64, historyEnd: Int64) {
-        self.position = position
-        self.historyEnd = historyEnd
+    private var cursor: EventCursor { EventCursor(epoch: epoch, sequence: position) }
+
+    /// Reads what the log has after its position, then follows.
+    func start(lifetime: Duration) {
+        var (life, end) = (lifetime, StreamEnd.age)
+        if let expiresAt = request.expiresAt {
+            let rest = Duration.microseconds(expiresAt.microseconds - Timestamp.now().microseconds)
+            if rest < life { (life, end) = (max(.zero, rest), .credential) }
+        }
+        timer = hub.loop.schedule(at: .after(life)) { [weak self, end] in self?.end(end) }
         startReplaying()
     }
+
+    /// The connection is closed.
+    func close() {
+        mode = .ended
+        timer?.cancel()
+        timer = nil
+        place.leave()
+    }
+
+    // MARK: Live
 
     /// The loop delivers the next events of the tenant, in order.
     func deliver(_ events: [EncodedEvent]) {
@@ -70,9 +73,10 @@ final class StreamReader: @unchecked Sendable {
         for event in events where event.sequence > position {
             guard event.sequence == position + 1 else { return startReplaying() }
             position = event.sequence
-            if !event.isHidden, request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID) {
-                sink.send(event.bytes)
-            }
+            guard !event.isHidden, request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID)
+            else { continue }
+            send(event.bytes)
+            if mode != .live { return }
         }
     }
 
@@ -82,69 +86,81 @@ final class StreamReader: @unchecked Sendable {
     }
 
     /// The stream is over; nothing more is sent.
-    func end() {
+    func end(_ reason: StreamEnd) {
         guard mode != .ended else { return }
         mode = .ended
-        sink.end()
+        sink.end(reason, at: cursor)
     }
+
+    /// See ``OpenStream/cursorToTell()``.
+    func cursorToTell() -> EventCursor? {
+        guard mode != .ended, position > toldPosition else { return nil }
+        toldPosition = position
+        return cursor
+    }
+
+    /// Sends the event at the position.
+    private func send(_ bytes: SharedBytes) {
+        sink.send(bytes)
+        toldPosition = position
+        remaining -= 1
+        if remaining == 0 { end(.limit) }
+    }
+
+    // MARK: Replaying
 
     private func startReplaying() {
         mode = .replaying
         hub.loop.spawn { [self] in await replay() }
     }
 
+    /// Goes on until it has caught up, also while the database is away: who is cut off meanwhile would be refused when it
+    /// comes back, and browsers do not try again after that. The stream's lifetime is the bound.
     private func replay() async {
         var failures = 0
         while mode == .replaying {
             do {
-                let page = try await feed.log.read(
-                    after: position, limit: EventFeed.replayPage, in: request.tenant)
+                let before = position
+                let slice = try await feed.log.slice(
+                    after: position, limits: EventFeed.replayLimits, filter: request.filter, hidesDuplicates: true,
+                    in: request.tenant)
                 failures = 0
-                guard await send(page) else { return end() }
-                if page.count < EventFeed.replayPage, hub.delivered(in: request.tenant) <= position {
+                guard mode == .replaying else { return }
+                guard slice.log.epoch == epoch, slice.log.last >= position else { return end(.logChanged) }
+                guard await send(slice) else { return end(.slow) }
+                if !slice.hasMore, hub.delivered(in: request.tenant) <= position {
                     // No suspension since the comparison: the next delivery finds this reader live.
                     if mode == .replaying { mode = .live }
                     return
                 }
-                if page.isEmpty { try await skipRemoved() }
+                // The loop has delivered what a new snapshot will show.
+                if position == before { try? await sleep(for: .milliseconds(10)) }
             } catch {
-                failures += 1
-                guard failures < 6 else { return end() }
-                try? await sleep(for: .milliseconds(100 << failures))
+                failures = min(failures + 1, 5)
+                try? await sleep(for: .milliseconds(100 << failures) * Double.random(in: 0.5...1))
             }
         }
     }
 
-    /// The loop delivered events that the log no longer has: retention has passed this reader.
-    private func skipRemoved() async throws {
-        let log = try await feed.log.position(in: request.tenant)
-        guard mode == .replaying, log.first - 1 > position else { return }
-        announceRemoval(until: EventCursor(epoch: log.epoch, sequence: log.first))
-        position = log.first - 1
-    }
-
-    /// A log has no holes but at its old end: what is missing before `next` was removed by retention.
-    private func announceRemoval(until next: EventCursor) {
-        let oldest = EventCursor(epoch: next.epoch, sequence: next.sequence - 1)
-        let requested = EventCursor(epoch: next.epoch, sequence: position)
-        sink.send(
-            feed.encodeGap(StreamGap(reason: .expired, requested: requested, resumed: oldest, oldest: oldest)))
-    }
-
     /// Sends a page of history; false when the peer does not take it in time.
-    private func send(_ page: [Event]) async -> Bool {
-        for event in page where mode == .replaying {
-            if event.cursor.sequence > position + 1 { announceRemoval(until: event.cursor) }
+    private func send(_ slice: EventSlice) async -> Bool {
+        // A log has no holes but at its old end: what is missing before its first number was removed by retention.
+        if slice.log.first - 1 > position { announceRemoval(before: slice.log.first) }
+        for event in slice.events where mode == .replaying {
             position = event.cursor.sequence
-            if event.duplicateOf == nil,
-                request.filter.admits(type: event.type, broadcaster: event.broadcasterUserID)
-            {
-                sink.send(feed.encode(event, position <= historyEnd))
-            }
+            send(feed.encode(event, position <= historyEnd))
             // History waits for its reader, a little at a time; only what happens now is pushed.
             guard sink.pendingBytes > EventFeed.replayPending else { continue }
             guard await sink.waitUntilDrained(deadline: .after(EventFeed.replayPatience)) else { return false }
         }
+        if mode == .replaying { position = max(position, slice.end) }
         return true
+    }
+
+    private func announceRemoval(before first: Int64) {
+        let from = cursor
+        position = first - 1
+        sink.send(feed.encodeGap(StreamGap(reason: .expired, from: from, to: cursor, oldest: cursor)))
+        toldPosition = position
     }
 }

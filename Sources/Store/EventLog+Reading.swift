@@ -22,8 +22,9 @@ package struct EventSliceLimits: Sendable {
     package var count: Int
     /// Bytes of bodies; one event is read whatever its size.
     package var bytes: Int
-    /// Numbers that are looked at. It bounds the work when the filter admits little: a million events that nobody wants
-    /// are no reason to run into the statement's timeout.
+    /// Numbers that are looked at when the filter names both types and broadcasters. It bounds the work when it admits
+    /// little: a million events that nobody wants are no reason to run into the statement's timeout. Any other filter
+    /// has an index (``EventSelection``).
     package var span: Int64 = 50_000
 
     package init(count: Int, bytes: Int = .max) {
@@ -43,7 +44,10 @@ extension EventLog {
         hidesDuplicates: Bool = false, in tenant: TenantID
     ) async throws(DatabaseError) -> EventSlice {
         let (horizon, overflows) = sequence.addingReportingOverflow(limits.span)
-        let last = overflows ? .max : horizon
+        let last = overflows || EventSelection.isProportional(filter) ? .max : horizon
+        let selection = EventSelection(
+            tenant: tenant, after: sequence, last: last, filter: filter, span: span,
+            condition: hidesDuplicates ? "AND duplicate_of IS NULL" : "")
         // One more than the slice may hold tells whether there is more. The row of the log is there in any case, and of
         // the same snapshot: whatever has a number up to `last_seq` is visible.
         let rows = try await database.query(
@@ -54,13 +58,7 @@ extension EventLog {
                 SELECT hits.*, count(*) OVER () AS found, row_number() OVER (ORDER BY seq) AS place,
                     sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS bytes_before
                 FROM (
-                    SELECT \(unescaped: Self.columns)
-                    FROM events
-                    WHERE tenant_id = \(tenant) AND seq > \(sequence) AND seq <= \(last)
-                        \(filter.condition) \(span.condition)
-                        \(unescaped: hidesDuplicates ? "AND duplicate_of IS NULL" : "")
-                    ORDER BY seq
-                    LIMIT \(Int64(limits.count) + 1)
+                    \(selection.query(Self.columns, limit: limits.count + 1))
                 ) AS hits
             ) AS page ON page.place <= \(Int64(limits.count)) AND page.bytes_before < \(Int64(limits.bytes))
             WHERE event_logs.tenant_id = \(tenant)

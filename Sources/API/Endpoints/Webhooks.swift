@@ -5,54 +5,75 @@ import Kick
 import Model
 import Net
 import Store
-import Telemetry
 
 /// Where Kick delivers. Nothing looks at the body before its signature was checked (P8).
-enum Webhooks {
+struct Webhooks: Sendable {
     /// Largest body, in bytes; the largest seen is under 4 KiB.
-    private static let bodyLimit = 128 * 1024
-    private static let report = Log("webhooks")
+    static let bodyLimit = 128 * 1024
+
+    let verifier: WebhookVerifier
+    let ingest: WebhookIngest
+    let apps: AppDirectory
+
+    static func receive(_ context: RequestContext) async throws -> Response {
+        try await Self(context.services).receive(context.request)
+    }
+
+    static func receiveClaim(_ context: RequestContext) async throws -> Response {
+        try await Self(context.services).receiveClaim(context.request)
+    }
 
     /// 200 only after the event is committed (P7), also for one that is known already or wanted by nobody; 401 for a
     /// delivery that Kick did not sign; 503 when it cannot be stored now, so that Kick comes again.
-    static func receive(_ context: RequestContext) async throws -> Response {
-        let app = try context.request.parameters["app"].map { _ in
-            try context.request.parameters.require("app", as: AppID.self)
+    func receive(_ request: Request) async throws -> Response {
+        try await receive(request) { body throws(WebhookRefusal) in
+            let webhook = try await verifier.verify(fields: request.fields, body: body)
+            // Kick does not sign the type: whoever has a genuine delivery could pass it off as what it never is.
+            guard !webhook.type.rawValue.hasPrefix(GatewayEvent.prefix), webhook.type != .dropsClaim else {
+                throw .reservedType
+            }
+            return webhook
+        } store: { webhook, app in
+            _ = try await ingest.ingest(webhook, app: app)
         }
-        let body = try await context.request.body(upTo: bodyLimit)
-        let webhook: VerifiedWebhook
+    }
+
+    /// A viewer's claim of a Drops reward, who waits for the answer (FACTS §4.7). As ``receive(_:)``, but a claim that nobody
+    /// gets is not acknowledged: 503.
+    func receiveClaim(_ request: Request) async throws -> Response {
+        try await receive(request) { body throws(WebhookRefusal) in
+            try await verifier.verifyDropsClaim(fields: request.fields, body: body)
+        } store: { claim, app in
+            if case .unwanted = try await ingest.ingest(claim, app: app) {
+                throw GatewayError(
+                    .unavailable, "claims are stored when exactly one tenant uses the app", retryAfter: 60)
+            }
+        }
+    }
+
+    private func receive<Verified: Sendable>(
+        _ request: Request, verify: ([UInt8]) async throws(WebhookRefusal) -> Verified,
+        store: (Verified, AppID) async throws -> Void
+    ) async throws -> Response {
+        let app = try request.parameters["app"].map { _ in try request.parameters.require("app", as: AppID.self) }
+        let body = try await request.body(upTo: Self.bodyLimit)
+        let verified: Verified
         do {
-            webhook = try await context.services.verifier.verify(fields: context.request.fields, body: body)
+            verified = try await verify(body)
         } catch {
-            report.warning(
-                "a webhook was refused",
-                ["reason": .text(error), "from": .string(context.request.remoteAddress.host)])
-            return .problem(
-                .unauthorized, code: "webhook_refused", detail: "\(error)", requestID: context.request.id)
+            ingest.noteRefusal(error, from: request.remoteAddress.host)
+            return .problem(.unauthorized, code: "webhook_refused", detail: "\(error)", requestID: request.id)
         }
-        // Kick does not sign the type: whoever has a genuine delivery could pass it off as a word of the gateway's own.
-        guard !webhook.type.rawValue.hasPrefix(GatewayEvent.prefix) else {
-            report.warning(
-                "a webhook was refused",
-                [
-                    "reason": "its type is one of the gateway's own",
-                    "from": .string(context.request.remoteAddress.host),
-                ])
-            return .problem(
-                .unauthorized, code: "webhook_refused", detail: "the type is not one of Kick's",
-                requestID: context.request.id)
-        }
-        guard let known = try await context.services.apps.app(app) else {
+        guard let known = try await apps.app(deliveredTo: app) else {
             throw GatewayError(.notFound, "there is no such app")
         }
-        let outcome = try await context.services.ingest.ingest(webhook, app: known.app.id)
-        switch outcome {
-        case .stored, .known: break
-        case .unwanted:
-            report.info(
-                "a webhook that nobody wants",
-                ["type": .text(webhook.type), "message_id": .string(webhook.messageID)])
-        }
+        try await store(verified, known.app.id)
         return Response(status: .ok)
+    }
+}
+
+extension Webhooks {
+    private init(_ services: Services) {
+        self.init(verifier: services.verifier, ingest: services.ingest, apps: services.apps)
     }
 }

@@ -8,6 +8,8 @@ package final class AppDirectory: Sendable {
     private struct Remembered {
         var apps: [AppID: TenantStore.SecretApp] = [:]
         var until = Deadline(nanoseconds: 0)
+        /// Whether somebody looks while others take what is remembered.
+        var isLooking = false
     }
 
     private static let lifetime = Duration.seconds(10)
@@ -33,6 +35,27 @@ package final class AppDirectory: Sendable {
     /// missing for some seconds: a stranger who asks for apps that do not exist must not reach the database each time.
     package func app(_ id: AppID?) async throws -> TenantStore.SecretApp? {
         Self.find(id, in: try await known())
+    }
+
+    /// The app that a webhook is for: as ``app(_:)``, but what is remembered serves while it is looked up anew. A webhook
+    /// waits for the database once, where waiting is bounded, and not here besides.
+    package func app(deliveredTo id: AppID?) async throws -> TenantStore.SecretApp? {
+        guard let loop = Loop.current else { return try await app(id) }
+        let now = Deadline.now()
+        let (known, mustLook) = remembered.withLock { remembered in
+            let known = Self.find(id, in: remembered.apps)
+            let mustLook = known != nil && remembered.until <= now && !remembered.isLooking
+            if mustLook { remembered.isLooking = true }
+            return (known, mustLook)
+        }
+        guard let known else { return try await app(id) }
+        if mustLook {
+            loop.spawn { [self] in
+                _ = try? await self.known()
+                remembered.withLock { $0.isLooking = false }
+            }
+        }
+        return known
     }
 
     private func known() async throws -> [AppID: TenantStore.SecretApp] {

@@ -2,147 +2,110 @@ package import Kick
 package import Model
 import Net
 package import Store
-import Synchronization
 import Telemetry
 
 /// From a verified webhook to a committed event.
 ///
-/// Whatever waits while a commit runs goes into the next one: under load many webhooks share a transaction, alone a
-/// webhook waits for nothing (group commit). A webhook is answered only after its commit (P7).
+/// A webhook is answered only after its commit (P7), which it shares with whatever else waits (``GroupCommit``).
 package final class WebhookIngest: Sendable {
-    /// What became of a webhook. Kick gets 200 for each of them.
+    /// What became of a webhook.
     package enum Outcome: Sendable, Equatable {
         /// New in the log of this many tenants.
         case stored(tenants: Int)
         /// Every tenant that wants it has it already (P9).
         case known
-        /// No login wants it. It is not stored; were it refused, Kick would give up on us (FACTS §3.3).
-        case unwanted
+        /// Nobody gets it, and it is not stored.
+        case unwanted(UnwantedReason)
     }
 
-    private struct Pending {
-        let event: IncomingEvent
-        let continuation: CheckedContinuation<Result<Outcome, GatewayError>, Never>
+    package let counters = IngestCounters()
+
+    private let reports = IngestReports()
+    private let webhooks: GroupCommit<IncomingEvent, Outcome>
+    private let claims: GroupCommit<IncomingEvent, Outcome>
+
+    /// - Parameter deliveries: is told of every webhook that was stored, now or before.
+    package convenience init(log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil) {
+        self.init(log: log, feed: feed, deliveries: deliveries, limits: CommitLimits())
     }
 
-    private struct State {
-        var waiting: [Pending] = []
-        var isCommitting = false
+    init(log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, limits: CommitLimits) {
+        let commit = EventCommit(feed: feed, deliveries: deliveries, counters: counters, reports: reports)
+        webhooks = GroupCommit(limits: limits) { events in
+            try await commit(events) {
+                $0.recognized.contains($1) ? .notSubscribed : .unknownBroadcaster
+            } _: {
+                try await log.append(events)
+            }
+        }
+        claims = GroupCommit(limits: limits) { events in
+            try await commit(events) { _, _ in
+                .noSingleTenant
+            } _: {
+                try await log.append(claims: events)
+            }
+        }
     }
 
-    /// Webhooks that may wait for a commit; beyond that Kick is told to come again.
-    package static let queueLimit = 8192
-    /// Webhooks in one transaction.
-    static let batchLimit = 512
+    /// Bytes that wait or are being committed.
+    var pendingBytes: Int { webhooks.pendingBytes + claims.pendingBytes }
 
-    private let log: EventLog
-    private let feed: EventFeed
-    private let state = Mutex(State())
-    private static let report = Log("ingest")
-
-    package init(log: EventLog, feed: EventFeed) {
-        self.log = log
-        self.feed = feed
-    }
-
-    /// Stores the webhook for every tenant that wants it and returns when that is committed.
+    /// Stores the webhook for every tenant that wants it and returns when that is committed. Kick is to get 200 whatever the
+    /// outcome: were a webhook that nobody wants refused, Kick would give up on us (FACTS §3.3).
     ///
-    /// Throws `unavailable`, with a time to come again, when the database is away or the queue is full.
+    /// Throws `unavailable`, with a time to come again, when the database is away, too slow, or too much waits for it.
     package func ingest(_ webhook: VerifiedWebhook, app: AppID) async throws(GatewayError) -> Outcome {
-        guard let broadcaster = webhook.broadcasterUserID else { return .unwanted }
-        let fingerprint = EventFingerprint.of(
-            type: webhook.type, broadcasterUserID: broadcaster, body: webhook.body)
+        guard let broadcaster = webhook.broadcasterUserID else {
+            counters.unwanted[.noBroadcaster].add()
+            reports.unwanted(webhook.type.rawValue, .noBroadcaster, messageID: webhook.messageID)
+            return .unwanted(.noBroadcaster)
+        }
         let event = IncomingEvent(
             app: app, messageID: webhook.messageID, type: webhook.type.rawValue, version: webhook.version,
             broadcasterUserID: broadcaster, subscriptionID: webhook.subscriptionID,
             sentAt: Timestamp(microseconds: webhook.sentAt.microseconds), receivedAt: .now(), body: webhook.body,
-            sameness: IncomingEvent.Sameness(
-                fingerprint: fingerprint.bytes, window: fingerprint.window,
-                throughAnotherSubscription: fingerprint.throughAnotherSubscription))
-        guard let loop = Loop.current else { preconditionFailure("ingest needs a loop") }
-        let result = await withCheckedContinuation { continuation in
-            let (isFull, mustStart) = state.withLock { state in
-                guard state.waiting.count < Self.queueLimit else { return (true, false) }
-                state.waiting.append(Pending(event: event, continuation: continuation))
-                defer { state.isCommitting = true }
-                return (false, !state.isCommitting)
-            }
-            if isFull {
-                continuation.resume(returning: .failure(Self.unavailable("too many webhooks wait to be stored")))
-            }
-            // A job of its own: a sender that hangs up must not cut everybody's commit.
-            if mustStart { loop.spawn { [self] in await commitAll() } }
-        }
-        return try result.get()
+            sameness: .init(
+                EventFingerprint.of(type: webhook.type, broadcasterUserID: broadcaster, body: webhook.body)))
+        return try await submit(event, to: webhooks)
     }
 
-    /// Commits batch after batch until nothing waits.
-    private func commitAll() async {
-        while let batch = nextBatch() {
-            let result = await commit(batch.map(\.event))
-            for (index, pending) in batch.enumerated() {
-                pending.continuation.resume(returning: result.map { $0[index] })
-            }
-        }
+    /// Stores the Drops claim for the one tenant that uses the app (FACTS §4.7). Unlike an event, a claim that nobody gets
+    /// must not be acknowledged: a viewer waits for what it promises.
+    package func ingest(_ claim: VerifiedDropsClaim, app: AppID) async throws(GatewayError) -> Outcome {
+        let event = IncomingEvent(
+            app: app, messageID: claim.messageID, type: EventType.dropsClaim.rawValue, version: "1",
+            broadcasterUserID: 0, subscriptionID: "",
+            sentAt: Timestamp(microseconds: claim.sentAt.microseconds), receivedAt: .now(), body: claim.body,
+            sameness: .init(EventFingerprint.of(type: .dropsClaim, broadcasterUserID: 0, body: claim.body)))
+        return try await submit(event, to: claims)
     }
 
-    private func nextBatch() -> [Pending]? {
-        state.withLock { state in
-            guard !state.waiting.isEmpty else {
-                state.isCommitting = false
-                return nil
-            }
-            let count = min(state.waiting.count, Self.batchLimit)
-            let batch = Array(state.waiting.prefix(count))
-            state.waiting.removeFirst(count)
-            return batch
-        }
+    /// A webhook was not taken for Kick's.
+    package func noteRefusal(_ refusal: WebhookRefusal, from host: String) {
+        counters.refused[RefusalReason(refusal)].add()
+        reports.refused("\(refusal)", from: host)
     }
 
-    private func commit(_ events: [IncomingEvent]) async -> Result<[Outcome], GatewayError> {
+    private func submit(
+        _ event: IncomingEvent, to queue: GroupCommit<IncomingEvent, Outcome>
+    ) async throws(GatewayError) -> Outcome {
         do {
-            let result = try await log.append(events)
-            publish(result, of: events)
-            return .success(Self.outcomes(result, of: events))
+            return try await queue.submit(event, bytes: event.body.count + Self.overhead)
         } catch {
-            Self.report.error(
-                "webhooks were not stored", ["count": .int(events.count), "error": .string("\(error)")])
-            return .failure(Self.unavailable("the event could not be stored"))
+            counters.unavailable.add()
+            reports.turnedAway(error.message)
+            throw error
         }
     }
 
-    private func publish(_ result: AppendResult, of events: [IncomingEvent]) {
-        var rest = result.appended[...]
-        while let tenant = rest.first?.tenant {
-            let own = rest.prefix { $0.tenant == tenant }
-            rest = rest.dropFirst(own.count)
-            feed.didAppend(own.map { Event(events[$0.index], $0) }, in: tenant)
-        }
-    }
-
-    private static func outcomes(_ result: AppendResult, of events: [IncomingEvent]) -> [Outcome] {
-        var counts = [Int](repeating: 0, count: events.count)
-        for appended in result.appended { counts[appended.index] += 1 }
-        // A message twice in one batch: the database saw the first of them only.
-        let wantedIDs = Set(result.wanted.map { events[$0].messageID })
-        return events.indices.map { index in
-            if counts[index] > 0 { return .stored(tenants: counts[index]) }
-            return wantedIDs.contains(events[index].messageID) ? .known : .unwanted
-        }
-    }
-
-    private static func unavailable(_ message: String) -> GatewayError {
-        GatewayError(.unavailable, message, retryAfter: 5)
-    }
+    /// What a waiting webhook takes besides its body, roughly, in bytes.
+    private static let overhead = 512
 }
 
-extension Event {
-    /// The event as it was stored.
-    fileprivate init(_ incoming: IncomingEvent, _ appended: AppendedEvent) {
+extension IncomingEvent.Sameness {
+    fileprivate init(_ fingerprint: EventFingerprint) {
         self.init(
-            cursor: appended.cursor, messageID: incoming.messageID, type: incoming.type, version: incoming.version,
-            broadcasterUserID: incoming.broadcasterUserID, subscriptionID: incoming.subscriptionID,
-            sentAt: incoming.sentAt, receivedAt: incoming.receivedAt, duplicateOf: appended.duplicateOf,
-            body: incoming.body)
+            fingerprint: fingerprint.bytes, window: fingerprint.window,
+            throughAnotherSubscription: fingerprint.throughAnotherSubscription)
     }
 }

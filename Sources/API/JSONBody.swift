@@ -10,11 +10,20 @@ enum JSONBody {
 
     /// The body as a value. Throws `invalid` that names the field and what is expected there.
     static func decode<Value: Decodable>(_ type: Value.Type = Value.self, from request: Request) async throws -> Value {
+        try decode(from: await bytes(of: request, upTo: limit))
+    }
+
+    /// The body of a request that says that it is JSON; at least one byte.
+    static func bytes(of request: Request, upTo limit: Int) async throws -> [UInt8] {
         if let media = request.fields[.contentType]?.prefix(while: { $0 != ";" }), media != "application/json" {
             throw GatewayError(.invalid, "the body must be application/json")
         }
         let body = try await request.body(upTo: limit)
         guard !body.isEmpty else { throw GatewayError(.invalid, "the body is empty: expected a JSON object") }
+        return body
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type = Value.self, from body: [UInt8]) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {

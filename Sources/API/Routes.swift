@@ -52,6 +52,8 @@ package enum Routes {
         // Kick.
         open(.post, "/webhooks/kick", Webhooks.receive),
         open(.post, "/webhooks/kick/{app}", Webhooks.receive),
+        open(.post, "/webhooks/kick/drops", Webhooks.receiveClaim),
+        open(.post, "/webhooks/kick/{app}/drops", Webhooks.receiveClaim),
 
         // A tenant's frontends and bots.
         key(.loginsWrite, .post, "/v1/connect-links", Logins.createLink),
@@ -62,9 +64,15 @@ package enum Routes {
         key(.loginsWrite, .post, "/v1/logins/{id}/refresh", Logins.refresh),
         key(.loginsRead, .post, "/v1/logins/{id}/check", LoginUse.check),
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
+        key(.subscriptionsRead, .get, "/v1/broadcasters/{broadcaster}/subscriptions", Subscriptions.get),
+        key(.subscriptionsWrite, .put, "/v1/broadcasters/{broadcaster}/subscriptions", Subscriptions.put),
+        key(.subscriptionsRead, .post, "/v1/broadcasters/{broadcaster}/subscriptions/check", Subscriptions.check),
         key(.eventsRead, .get, "/v1/events", Events.page),
         key(.eventsRead, .get, "/v1/events/stream", Events.stream),
         key(.eventsRead, .get, "/v1/events/{cursor}", Events.get),
+        key(.eventsWrite, .post, "/v1/events/{cursor}/replay", Replays.one),
+        key(.eventsWrite, .post, "/v1/events/replay", Replays.stretch),
+        key(.eventsWrite, .post, "/v1/events/test", Replays.test),
 
         // Admins.
         admin(.get, "/admin/v1/tenants", Admin.listTenants),
@@ -74,6 +82,7 @@ package enum Routes {
         admin(.delete, "/admin/v1/keys/{key}", Admin.revokeKey),
         admin(.get, "/admin/v1/apps", Admin.listApps),
         admin(.put, "/admin/v1/apps", Admin.putApp),
+        admin(.get, "/admin/v1/apps/{app}/quotas", Quotas.list),
         admin(.get, "/admin/v1/encryption-keys", EncryptionKeys.status),
         admin(.post, "/admin/v1/encryption-keys/rotate", EncryptionKeys.rotate),
         admin(.delete, "/admin/v1/encryption-keys/{id}", EncryptionKeys.retire),

@@ -13,8 +13,12 @@ package struct Services: Sendable {
     let importing: Importing
     let disconnecting: Disconnecting
     let records: Records
+    let subscribing: Subscribing
+    let subscriptionCheck: SubscriptionCheck
+    let quotas: SubscriptionQuotas
     let tokens: LoginTokens
     let feed: EventFeed
+    let replay: EventReplay
     let verifier: WebhookVerifier
     let ingest: WebhookIngest
     /// Names what keeps the service from working; empty when it is ready.
@@ -28,7 +32,9 @@ package struct Services: Sendable {
     package init(
         administration: Administration, rotation: KeyRotation, access: AccessControl, apps: AppDirectory,
         connecting: Connecting,
-        importing: Importing, disconnecting: Disconnecting, records: Records, tokens: LoginTokens, feed: EventFeed,
+        importing: Importing, disconnecting: Disconnecting, records: Records,
+        subscribing: Subscribing, subscriptionCheck: SubscriptionCheck, quotas: SubscriptionQuotas, tokens: LoginTokens,
+        feed: EventFeed, replay: EventReplay,
         verifier: WebhookVerifier, ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
@@ -40,8 +46,12 @@ package struct Services: Sendable {
         self.importing = importing
         self.disconnecting = disconnecting
         self.records = records
+        self.subscribing = subscribing
+        self.subscriptionCheck = subscriptionCheck
+        self.quotas = quotas
         self.tokens = tokens
         self.feed = feed
+        self.replay = replay
         self.verifier = verifier
         self.ingest = ingest
         self.missing = missing

@@ -14,6 +14,15 @@ package struct ReplaySelection: Sendable {
     }
 }
 
+extension ReplaySelection {
+    /// Neither copies nor what repeats a fact.
+    fileprivate func events(of tenant: TenantID) -> EventSelection {
+        EventSelection(
+            tenant: tenant, after: range.lowerBound - 1, last: range.upperBound, filter: filter,
+            condition: "AND origin <> 'replay' AND duplicate_of IS NULL")
+    }
+}
+
 /// Events that somebody asked for.
 extension EventLog {
     /// Puts events into the log once more, in their order, at most `limit`; returns the numbers of the copies, and whether
@@ -21,15 +30,13 @@ extension EventLog {
     package func replay(
         _ selection: ReplaySelection, limit: Int, in tenant: TenantID
     ) async throws(DatabaseError) -> (copies: [Int64], last: Int64?, hasMore: Bool) {
+        let events = selection.events(of: tenant)
         let rows = try await database.query(
             """
             WITH locked AS (
                 SELECT last_seq FROM event_logs WHERE tenant_id = \(tenant) FOR NO KEY UPDATE
             ), found AS (
-                SELECT * FROM events
-                WHERE tenant_id = \(tenant) AND seq BETWEEN \(selection.range.lowerBound) AND \(selection.range.upperBound)
-                    AND origin <> 'replay' AND duplicate_of IS NULL \(selection.filter.condition)
-                ORDER BY seq LIMIT \(Int64(limit) + 1)
+                \(events.query("*", limit: limit + 1))
             ), picked AS (
                 SELECT found.*, row_number() OVER (ORDER BY seq) AS position FROM found
             ), stored AS (
@@ -53,6 +60,16 @@ extension EventLog {
         let last = try rows.last.map { row throws(DatabaseError) in try row["replay_of", as: Int64.self] }
         let found = try rows.first.map { row throws(DatabaseError) in try row["found", as: Int64.self] } ?? 0
         return (copies, last, found > Int64(limit))
+    }
+
+    /// How many events ``replay(_:limit:in:)`` would repeat, counted up to the limit.
+    package func countReplay(
+        _ selection: ReplaySelection, limit: Int, in tenant: TenantID
+    ) async throws(DatabaseError) -> Int {
+        let events = selection.events(of: tenant)
+        let rows = try await database.query(
+            "SELECT count(*) AS count FROM (\(events.query("seq", limit: limit))) AS found")
+        return Int(try rows.first?["count", as: Int64.self] ?? 0)
     }
 
     /// Puts a made-up event into the log; nil when there is no such log.

@@ -85,7 +85,9 @@ let package = Package(
         // Programs.
         program("kick-gateway", "Assembly"),
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
-        program("kick-bench", "ProcessKit", "Sandbox", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
+        program(
+            "kick-bench", "ProcessKit", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model", "HTTP", "HTTPClient",
+            "Crypto", "Net", "Telemetry"),
         program(
             "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox",
             "Model",
@@ -118,6 +120,9 @@ let package = Package(
         tests(
             "SandboxTests", "Sandbox", "Model", "Kick", "HTTP", "HTTPServer", "HTTPClient", "Crypto", "Net", "Telemetry"
         ),
+        tests(
+            "APITests", "API", "Gateway", "Store", "Kick", "Model", "HTTP", "HTTPServer", "HTTPClient", "Postgres",
+            "Crypto", "Net", "TestKit"),
         tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
         tests(
             "EndToEndTests", "kick-gateway", "kick-sandbox", "Kick", "HTTP", "HTTPClient", "Net", "TestKit"),

@@ -12,13 +12,13 @@ package final class AppDirectory: Sendable {
         var isLooking = false
     }
 
-    private static let lifetime = Duration.seconds(10)
-
     private let store: TenantStore
+    private let lifetime: Duration
     private let remembered = Mutex(Remembered())
 
-    package init(store: TenantStore) {
+    package init(store: TenantStore, lifetime: Duration = .seconds(10)) {
         self.store = store
+        self.lifetime = lifetime
     }
 
     /// All apps, without their secrets.
@@ -62,7 +62,7 @@ package final class AppDirectory: Sendable {
         let now = Deadline.now()
         if let apps = remembered.withLock({ $0.until > now ? $0.apps : nil }) { return apps }
         let apps = Dictionary(uniqueKeysWithValues: try await store.apps().map { ($0.app.id, $0) })
-        remembered.withLock { $0 = Remembered(apps: apps, until: now + Self.lifetime) }
+        remembered.withLock { $0 = Remembered(apps: apps, until: now + lifetime) }
         return apps
     }
 

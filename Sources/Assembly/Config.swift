@@ -22,6 +22,8 @@ struct Config {
     var kickAPI: String
     var kickID: String
     var refreshPolicy = RefreshPolicy()
+    /// Not in the environment: for programs that test the gateway with a Kick that forgets within seconds.
+    var subscriptionPolicy = SubscriptionPolicy()
     var retention: Duration
     var webhookMaximumAge: Duration
     var streamLimits = StreamLimits()

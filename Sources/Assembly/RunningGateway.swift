@@ -79,9 +79,12 @@ final class RunningGateway: Sendable {
         let logins = LoginStore(database: database, vault: vault)
         let keys = KeyStore(database: database)
         let subscriptions = SubscriptionStore(database: database)
+        let subscribing = Subscribing(store: subscriptions)
+        let deliveries = DeliveryTracker { try await subscriptions.record($0) }
+        let verifier = verifier(config, kick: kick, loops: loops)
         let feed = EventFeed(
-            log: log, loops: loops, limits: config.streamLimits,
-            encode: { EventEncoding.stream($0, isHistory: $1) }, encodeGap: { EventEncoding.stream($0) })
+            log: log, loops: loops, limits: config.streamLimits, encode: { EventEncoding.stream($0, isHistory: $1) },
+            encodeGap: { EventEncoding.stream($0) })
         let access = AccessControl(store: keys)
         let keeper = TokenKeeper(
             store: logins, kick: kick, policy: config.refreshPolicy, loops: loops, onStep: onRefreshStep)
@@ -96,8 +99,13 @@ final class RunningGateway: Sendable {
                 store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
             importing: importing, disconnecting: disconnecting,
-            records: Records(logins: logins, subscriptions: subscriptions), tokens: tokens, feed: feed,
-            verifier: verifier(config, kick: kick, loops: loops), ingest: WebhookIngest(log: log, feed: feed),
+            records: Records(logins: logins), subscribing: subscribing,
+            subscriptionCheck: SubscriptionCheck(
+                subscribing: subscribing, store: subscriptions, kick: kick, verifier: verifier,
+                publicURL: config.publicURL, probe: try probe(config, client)),
+            quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens, feed: feed,
+            replay: EventReplay(log: log, logins: logins),
+            verifier: verifier, ingest: WebhookIngest(log: log, feed: feed, deliveries: deliveries),
             missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
             contract: try contract(config))
 
@@ -106,9 +114,11 @@ final class RunningGateway: Sendable {
         let watch = KeyWatch(store: keys, access: access, feed: feed)
         listen(database, feed: feed, watch: watch, rotation: rotation)
         let retention = Retention(log: log, keep: config.retention)
-        let sync = SubscriptionSync(store: subscriptions, kick: kick)
+        let reconciler = SubscriptionReconciler(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
+        let census = SubscriptionCensus(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
         let background = [
-            loops.next().spawn { await keeper.run() }, loops.next().spawn { await sync.run() },
+            loops.next().spawn { await keeper.run() }, loops.next().spawn { await reconciler.run() },
+            loops.next().spawn { await census.run() }, loops.next().spawn { await deliveries.run() },
             loops.next().spawn { await disconnecting.run() },
             loops.next().spawn { await feed.poll() }, loops.next().spawn { await watch.run() },
             loops.next().spawn { await retention.run() }, loops.next().spawn { await rotation.run() },
@@ -183,6 +193,16 @@ extension RunningGateway {
         policy.maximumAge = config.webhookMaximumAge
         return WebhookVerifier(policy: policy, loops: loops) { deadline in
             try await kick.api.publicKey(deadline: deadline)
+        }
+    }
+
+    /// A webhook without a signature: only the gateway refuses it in its own words.
+    private static func probe(_ config: Config, _ client: OutboundClient) throws -> SubscriptionCheck.Probe {
+        let address = try url(config.publicURL + "/webhooks/kick")
+        return { deadline in
+            let answer = try await client.send(OutboundRequest(.post, address), deadline: deadline)
+            return answer.status == .unauthorized
+                && String(decoding: answer.body, as: UTF8.self).contains(#""webhook_refused""#)
         }
     }
 

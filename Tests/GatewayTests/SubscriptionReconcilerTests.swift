@@ -291,6 +291,21 @@ struct SubscriptionReconcilerTests {
         }
     }
 
+    @Test("P14 trouble with a type is told to the tenants that want it, and to no other")
+    func told() async throws {
+        try await Reviewing.run({ $0.toleratedFailures = 1 }) { reviewing in
+            try await reviewing.policy(["failing_types": [Self.chat]])
+            _ = try await reviewing.stage.makeLogin()
+            let second = try await reviewing.stage.fixture.makeTenant("second")
+            _ = try await reviewing.stage.fixture.makeLogin(of: second, kickUserID: 5001)
+            _ = try await reviewing.subscribing.setWish(["channel.followed"], for: 5001, in: second.id)
+            try await reviewing.reviewAll()
+            #expect(try await reviewing.states()[Self.chat] == .failed)
+            #expect(try await reviewing.stage.logged() == ["gateway.subscription.failed"])
+            #expect(try await reviewing.stage.fixture.log.read(after: 0, limit: 10, in: second.id).isEmpty)
+        }
+    }
+
     @Test("when everything is gone at Kick all broadcasters are reviewed, and it is made again after a second look")
     func switchedOff() async throws {
         try await Reviewing.run({ $0.alarmSpan = .zero }) { reviewing in

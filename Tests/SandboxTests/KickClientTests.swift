@@ -69,7 +69,7 @@ struct KickClientTests {
             let client = Client(bench)
             let token = try await client.oauth.appToken(deadline: client.deadline).accessToken
             let outcomes = try await client.api.subscribe(
-                to: EventCatalog.entries, broadcasterUserID: 1002, token: token, deadline: client.deadline)
+                to: EventCatalog.entries.map(\.type), broadcasterUserID: 1002, token: token, deadline: client.deadline)
             #expect(outcomes.count == 10)
             let listed = try await client.api.subscriptions(token: token, deadline: client.deadline)
             #expect(Set(listed.map(\.type)) == Set(EventCatalog.entries.map(\.type)))
@@ -91,7 +91,7 @@ struct KickClientTests {
             let token = try await client.oauth.appToken(deadline: client.deadline).accessToken
             let error = await #expect(throws: KickError.self) {
                 _ = try await client.api.subscribe(
-                    to: EventCatalog.entries, broadcasterUserID: 1001, token: token, deadline: client.deadline)
+                    to: EventCatalog.entries.map(\.type), broadcasterUserID: 1001, token: token, deadline: client.deadline)
             }
             #expect(error?.isSubscriptionLimit == true)
         }

@@ -220,6 +220,38 @@ struct EventStreamTests {
         }
     }
 
+    /// What the owner has to say takes the comment's place; nothing to say is a comment.
+    @Test func heartbeatsMayCarryWord() async throws {
+        let probe = StreamProbe()
+        let count = Shared(0)
+        var limits = ServerLimits()
+        limits.heartbeat = .milliseconds(40)
+        try await withServer(
+            limits: limits,
+            handler: { _ in
+                probe.response { sink in
+                    sink.onHeartbeat = {
+                        count.update { $0 += 1 }
+                        return count.value == 2 ? SharedBytes(Array("id: 7\n\n".utf8)) : nil
+                    }
+                }
+            }
+        ) { [get] harness in
+            let connection = try await harness.connect()
+            try await connection.send(get)
+            _ = try await connection.read(through: "\r\n\r\n")
+            for expected in [": ping\n\n", "id: 7\n\n", ": ping\n\n"] {
+                #expect(try await connection.read(through: "\n\n") == expected)
+            }
+            try await probe.onLoop { $0.close() }
+            try await probe.end.until { $0 == .finished }
+            // Called by nobody after the end.
+            let after = count.value
+            try await probe.onLoop { #expect($0.onHeartbeat == nil) }
+            #expect(count.value == after)
+        }
+    }
+
     /// A replay sends its next page when the last one has left.
     @Test func drainedIsCalledForEachPage() async throws {
         let probe = StreamProbe()

@@ -37,7 +37,7 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (logged_at);
 
 CREATE INDEX events_by_message ON events (tenant_id, message_id);
-CREATE INDEX events_by_fingerprint ON events (tenant_id, fingerprint)
+CREATE INDEX events_by_fingerprint ON events (tenant_id, fingerprint, seq)
     WHERE fingerprint IS NOT NULL AND duplicate_of IS NULL;
 -- Chat is most of a log, and most readers want the rest.
 CREATE INDEX events_by_type ON events (tenant_id, type, seq);

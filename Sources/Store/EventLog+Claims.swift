@@ -57,11 +57,7 @@ extension EventLog {
             ), owned AS (
                 SELECT DISTINCT ON (tenants.id, incoming.message_id)
                     tenants.id AS tenant_id, incoming.*,
-                    EXISTS (
-                        SELECT FROM events
-                        WHERE events.tenant_id = tenants.id AND events.message_id = incoming.message_id
-                            AND \(Self.logged("events", within: memory))
-                    ) AS is_known
+                    \(Self.isKnown("incoming", of: "tenants.id", memory: memory)) AS is_known
                 FROM incoming
                 JOIN tenants ON tenants.app_id = incoming.app_id
                 WHERE tenants.id = ANY (string_to_array(current_setting('gateway.locked'), ' '))
@@ -81,14 +77,7 @@ extension EventLog {
             ), marked AS (
                 SELECT compared.*,
                     CASE WHEN length(fingerprint) > 0 THEN coalesce(
-                        (
-                            SELECT earlier.seq FROM events AS earlier
-                            WHERE earlier.tenant_id = compared.tenant_id AND earlier.fingerprint = compared.fingerprint
-                                AND earlier.duplicate_of IS NULL
-                                AND earlier.logged_at > now() - window_ms * interval '1 millisecond'
-                                AND \(Self.logged("earlier", within: longest))
-                            ORDER BY earlier.seq LIMIT 1
-                        ),
+                        \(Self.firstOfFact("compared", longest: longest)),
                         nullif(same_seq, seq)
                     ) END AS duplicate_of
                 FROM compared

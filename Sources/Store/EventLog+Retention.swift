@@ -47,6 +47,7 @@ extension EventLog {
             ), removed AS (
                 DELETE FROM events USING old
                 WHERE events.tenant_id = old.tenant_id AND events.seq = old.seq AND events.logged_at = old.logged_at
+                    AND events.logged_at < now()
                 RETURNING events.tenant_id, events.seq
             ), ends AS (
                 SELECT tenant_id, max(seq) + 1 AS first_seq FROM removed GROUP BY tenant_id

@@ -29,6 +29,14 @@ struct Bench {
         for name in RowName.allCases where options.wants(name) {
             progress(name)
             do {
+                if name == .history {
+                    await stage?.stage.stop()
+                    stage = nil
+                    let history = try await HistoryRows.measure(options)
+                    version = version ?? history.postgres
+                    rows += history.rows
+                    continue
+                }
                 if name.needsFreshStage || stage?.kind != name.stage {
                     await stage?.stage.stop()
                     stage = nil
@@ -66,6 +74,7 @@ struct Bench {
         case .burst: try await StreamRows.burst(on: stage)
         case .webhook: try await WebhookRows.fast(on: stage)
         case .webhookPaced: try await WebhookRows.paced(on: stage)
+        case .history: throw ProcessError("these rows have a stage of their own")
         }
     }
 

@@ -46,6 +46,6 @@ struct Report: Encodable {
     }
 
     private func plural(_ unit: String) -> String {
-        unit.hasSuffix("y") ? unit.dropLast() + "ies" : unit + "s"
+        unit.hasSuffix("y") ? unit.dropLast() + "ies" : unit + (unit.hasSuffix("ch") ? "es" : "s")
     }
 }

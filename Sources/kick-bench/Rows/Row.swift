@@ -11,6 +11,8 @@ enum RowName: String, CaseIterable, Sendable {
     case burst
     case webhook
     case webhookPaced = "webhook-paced"
+    /// Several lines, about a log that takes long to fill: only when asked for.
+    case history
 
     var title: String {
         switch self {
@@ -23,12 +25,13 @@ enum RowName: String, CaseIterable, Sendable {
         case .burst: "burst: most deliveries/s, 1 tenant × 1,000 readers"
         case .webhook: "webhook: verified, committed, to 1 of 100 readers; 32 senders"
         case .webhookPaced: "webhook: the same, paced at 1,000/s"
+        case .history: "a long log"
         }
     }
 
     var stage: StageKind {
         switch self {
-        case .idleMemory: .bare
+        case .idleMemory, .history: .bare
         case .idleStreams, .hello64, .hello512, .read: .small
         case .stream, .burst: .oneTenant
         case .webhook, .webhookPaced: .manyTenants
@@ -62,6 +65,12 @@ struct Row: Encodable, Sendable {
     init(_ row: RowName) {
         name = row.rawValue
         title = row.title
+    }
+
+    init(name: String, title: String, unit: String) {
+        self.name = name
+        self.title = title
+        self.unit = unit
     }
 
     mutating func take(_ latencies: Histogram) {

@@ -108,6 +108,9 @@ package final class TestCluster: Sendable {
     private static let cleaning: Void = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? []
         for name in names where "/tmp/\(name)".hasPrefix(prefix) {
+            // A server that a test has stopped for a while holds no lock, but its process lives.
+            let owner = "/tmp/\(name)".dropFirst(prefix.count).prefix { $0 != "-" }
+            if let process = pid_t(owner), Foundation.kill(process, 0) == 0 { continue }
             // Whoever lives holds its directory's lock.
             let lock = open("/tmp/\(name)/gateway.lock", O_RDWR | O_CLOEXEC)
             guard lock >= 0 else { continue }

@@ -69,6 +69,8 @@ package enum Routes {
         key(.subscriptionsRead, .post, "/v1/broadcasters/{broadcaster}/subscriptions/check", Subscriptions.check),
         key(.eventsRead, .get, "/v1/events", Events.page),
         key(.eventsRead, .get, "/v1/events/stream", Events.stream),
+        key(.eventsRead, .get, "/v1/events/retention", EventRetention.get),
+        key(.eventsWrite, .put, "/v1/events/retention", EventRetention.put),
         key(.eventsRead, .get, "/v1/events/{cursor}", Events.get),
         key(.eventsWrite, .post, "/v1/events/{cursor}/replay", Replays.one),
         key(.eventsWrite, .post, "/v1/events/replay", Replays.stretch),

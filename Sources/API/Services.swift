@@ -19,6 +19,7 @@ package struct Services: Sendable {
     let tokens: LoginTokens
     let feed: EventFeed
     let replay: EventReplay
+    let retention: TenantRetention
     let verifier: WebhookVerifier
     let ingest: WebhookIngest
     /// Names what keeps the service from working; empty when it is ready.
@@ -31,11 +32,10 @@ package struct Services: Sendable {
 
     package init(
         administration: Administration, rotation: KeyRotation, access: AccessControl, apps: AppDirectory,
-        connecting: Connecting,
-        importing: Importing, disconnecting: Disconnecting, records: Records,
+        connecting: Connecting, importing: Importing, disconnecting: Disconnecting, records: Records,
         subscribing: Subscribing, subscriptionCheck: SubscriptionCheck, quotas: SubscriptionQuotas, tokens: LoginTokens,
-        feed: EventFeed, replay: EventReplay,
-        verifier: WebhookVerifier, ingest: WebhookIngest,
+        feed: EventFeed, replay: EventReplay, retention: TenantRetention, verifier: WebhookVerifier,
+        ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
         self.administration = administration
@@ -52,6 +52,7 @@ package struct Services: Sendable {
         self.tokens = tokens
         self.feed = feed
         self.replay = replay
+        self.retention = retention
         self.verifier = verifier
         self.ingest = ingest
         self.missing = missing

@@ -105,6 +105,7 @@ final class RunningGateway: Sendable {
                 publicURL: config.publicURL, probe: try probe(config, client)),
             quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens, feed: feed,
             replay: EventReplay(log: log, logins: logins),
+            retention: TenantRetention(log: log, standard: config.retention, minimum: config.webhookMaximumAge),
             verifier: verifier, ingest: WebhookIngest(log: log, feed: feed, deliveries: deliveries),
             missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
             contract: try contract(config))

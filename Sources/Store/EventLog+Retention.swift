@@ -65,6 +65,13 @@ extension EventLog {
     }
 
     /// How long a tenant's events are kept; nil: as long as the deployment keeps them.
+    package func keep(in tenant: TenantID) async throws(DatabaseError) -> Duration? {
+        let rows = try await database.query(
+            "SELECT extract(epoch FROM keep)::bigint AS seconds FROM event_logs WHERE tenant_id = \(tenant)")
+        return try rows.first?["seconds", as: Int64?.self].map { .seconds($0) }
+    }
+
+    /// Changes that.
     package func keep(_ age: Duration?, in tenant: TenantID) async throws(DatabaseError) {
         _ = try await database.execute("UPDATE event_logs SET keep = \(age) WHERE tenant_id = \(tenant)")
     }

@@ -60,7 +60,10 @@ struct ContractTests {
                 let item = try #require((Self.document["paths"] as? [String: [String: Any]])?[route.pattern])
                 let operation = try #require(Self.operations["\(route.method) \(route.pattern)"])
                 let parameters = [item["parameters"], operation["parameters"]].compactMap { $0 as? [[String: Any]] }
-                let declared = parameters.joined().compactMap { $0["name"] as? String }
+                let declared = parameters.joined().compactMap { parameter in
+                    let named = (parameter["$ref"] as? String).flatMap { resolve($0) as? [String: Any] } ?? parameter
+                    return named["name"] as? String
+                }
                 #expect(declared.contains(String(name.dropFirst().dropLast())))
             }
         }

@@ -78,8 +78,7 @@ package final class EventFeed: Sendable {
 
     /// Forgets a reader, on its loop.
     func close(_ reader: StreamReader) {
-        guard let loop = Loop.current, hubs[loop.index].remove(reader) else { return }
-        reader.close()
+        guard reader.close() else { return }
         let tenant = reader.request.tenant
         tails.withLock { tails in
             tails[tenant]?.readerCount -= 1

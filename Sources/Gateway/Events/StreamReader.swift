@@ -57,12 +57,14 @@ final class StreamReader: @unchecked Sendable {
         startReplaying()
     }
 
-    /// The connection is closed.
-    func close() {
+    /// The connection is closed. False when it was already.
+    func close() -> Bool {
+        guard hub.remove(self) else { return false }
         mode = .ended
         timer?.cancel()
         timer = nil
         place.leave()
+        return true
     }
 
     // MARK: Live

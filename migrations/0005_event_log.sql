@@ -39,9 +39,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_message ON events (tenant_id, message_id);
 CREATE INDEX events_by_fingerprint ON events (tenant_id, fingerprint, seq)
     WHERE fingerprint IS NOT NULL AND duplicate_of IS NULL;
--- Chat is most of a log, and most readers want the rest.
-CREATE INDEX events_by_type ON events (tenant_id, type, seq);
-CREATE INDEX events_by_broadcaster ON events (tenant_id, broadcaster_user_id, seq);
+-- Chat is most of a log, and most readers want the rest, or one broadcaster. An expression, so that a statement that says
+-- `seq + 0` means these: to the planner the primary key looks as good, since it guesses for the average tenant.
+CREATE INDEX events_by_type ON events (tenant_id, type, (seq + 0));
+CREATE INDEX events_by_broadcaster ON events (tenant_id, broadcaster_user_id, (seq + 0));
 
 -- How long this tenant's events are kept; NULL: as long as the deployment's.
 ALTER TABLE event_logs ADD COLUMN keep interval CHECK (keep > interval '0');

@@ -1,7 +1,7 @@
 import Postgres
 
-// The look-ups of an append. They compare whole rows and are ordered by them, as an index is: for a new day's partition,
-// which is empty when a plan is made, the planner holds every index for as good as any other.
+// The look-ups of an append. They ask for equality as two bounds, and for the order of the index that is meant: for a new
+// day's partition, which is empty when a plan is made, the planner holds every index for as good as any other.
 extension EventLog {
     /// Whether a tenant has a message already, as an expression.
     ///
@@ -13,10 +13,9 @@ extension EventLog {
         """
         (
             SELECT true FROM events
-            WHERE (tenant_id, message_id) >= (\(unescaped: tenant), \(unescaped: row).message_id)
-                AND (tenant_id, message_id) <= (\(unescaped: tenant), \(unescaped: row).message_id)
-                AND \(isLogged(within: memory))
-            ORDER BY tenant_id, message_id LIMIT 1
+            WHERE events.tenant_id = \(unescaped: tenant) AND events.message_id >= \(unescaped: row).message_id
+                AND events.message_id <= \(unescaped: row).message_id AND \(isLogged(within: memory))
+            ORDER BY events.message_id LIMIT 1
         ) IS NOT NULL
         """
     }
@@ -28,18 +27,17 @@ extension EventLog {
     ///   - longest: no row's window is longer.
     ///   - condition: `AND …` about `events` and the row.
     static func firstOfFact(_ row: String, longest: Duration, _ condition: String = "") -> Query {
-        let key = "\(row).tenant_id, \(row).fingerprint"
-        return """
-            (
-                SELECT events.seq FROM events
-                WHERE (events.tenant_id, events.fingerprint) >= (\(unescaped: key))
-                    AND (events.tenant_id, events.fingerprint) <= (\(unescaped: key))
-                    AND events.fingerprint IS NOT NULL AND events.duplicate_of IS NULL
-                    AND events.logged_at > now() - \(unescaped: row).window_ms * interval '1 millisecond'
-                    AND \(isLogged(within: longest)) \(unescaped: condition)
-                ORDER BY events.tenant_id, events.fingerprint, events.seq LIMIT 1
-            )
-            """
+        """
+        (
+            SELECT events.seq FROM events
+            WHERE events.tenant_id = \(unescaped: row).tenant_id
+                AND events.fingerprint >= \(unescaped: row).fingerprint
+                AND events.fingerprint <= \(unescaped: row).fingerprint AND events.duplicate_of IS NULL
+                AND events.logged_at > now() - \(unescaped: row).window_ms * interval '1 millisecond'
+                AND \(isLogged(within: longest)) \(unescaped: condition)
+            ORDER BY events.fingerprint, events.seq LIMIT 1
+        )
+        """
     }
 
     /// Keeps the partitions of other days out of a look-up, also those that are to come: the database has to know which

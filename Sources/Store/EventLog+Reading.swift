@@ -22,9 +22,9 @@ package struct EventSliceLimits: Sendable {
     package var count: Int
     /// Bytes of bodies; one event is read whatever its size.
     package var bytes: Int
-    /// Numbers that are looked at when the filter names both types and broadcasters. It bounds the work when it admits
-    /// little: a million events that nobody wants are no reason to run into the statement's timeout. Any other filter
-    /// has an index (``EventSelection``).
+    /// Events that may be looked at when no index serves the whole filter (``EventSelection/horizon(_:after:count:)``). It
+    /// bounds the work when the filter admits little: a million events that nobody wants are no reason to run into the
+    /// statement's timeout.
     package var span: Int64 = 50_000
 
     package init(count: Int, bytes: Int = .max) {
@@ -43,8 +43,7 @@ extension EventLog {
         after sequence: Int64, limits: EventSliceLimits, filter: EventFilter = .everything, span: EventSpan = .all,
         hidesDuplicates: Bool = false, in tenant: TenantID
     ) async throws(DatabaseError) -> EventSlice {
-        let (horizon, overflows) = sequence.addingReportingOverflow(limits.span)
-        let last = overflows || EventSelection.isProportional(filter) ? .max : horizon
+        let last = EventSelection.horizon(filter, after: sequence, count: limits.span)
         let selection = EventSelection(
             tenant: tenant, after: sequence, last: last, filter: filter, span: span,
             condition: hidesDuplicates ? "AND duplicate_of IS NULL" : "")

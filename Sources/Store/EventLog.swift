@@ -33,9 +33,8 @@ package struct EventLog: Sendable {
             SELECT epoch, \(unescaped: Self.columns)
             FROM events
             JOIN event_logs USING (tenant_id)
-            WHERE (tenant_id, seq) >= (\(tenant), \(sequence)) AND (tenant_id, seq) <= (\(tenant), \(sequence))
-                AND seq >= first_seq
-            ORDER BY tenant_id, seq LIMIT 1
+            WHERE tenant_id = \(tenant) AND seq >= \(sequence) AND seq <= \(sequence) AND seq >= first_seq
+            ORDER BY seq LIMIT 1
             """)
         return try rows.first.map { row throws(DatabaseError) in try Self.event(row) }
     }

@@ -20,10 +20,14 @@ struct EventSelection {
     /// The type that most of every log is of.
     private static let bulk = "chat.message.sent"
 
-    /// Whether the work is in proportion to what is found, however far the events lie apart. Otherwise `last` has to
-    /// bound it: with both types and broadcasters one of the two is compared event by event.
-    static func isProportional(_ filter: EventFilter) -> Bool {
-        filter.types == nil || filter.broadcasters == nil
+    /// How far a look may go that is to meet about `count` events at most: without end where the work is in proportion to
+    /// what is found. With both types and broadcasters one of the two is compared event by event; all types but the bulk
+    /// are a tenth of a log.
+    static func horizon(_ filter: EventFilter, after: Int64, count: Int64) -> Int64 {
+        guard let types = filter.types, filter.broadcasters != nil else { return .max }
+        let (distance, isFar) = count.multipliedReportingOverflow(by: types.contains(bulk) ? 1 : 10)
+        let (last, isBeyond) = after.addingReportingOverflow(distance)
+        return isFar || isBeyond ? .max : last
     }
 
     /// The first `limit` events, in order of number.
@@ -53,27 +57,24 @@ struct EventSelection {
         }
     }
 
-    /// By the index of tenant, `column` and number: compared with whole rows, and ordered by them, which no other index
-    /// serves. With a comparison of each column the database would have to guess how much a tenant has of a value; it
-    /// guesses for the average tenant, and is far off for a large one.
+    /// By the index of tenant, `column` and `seq + 0`.
     private func query(
         _ columns: String, of values: Query, in column: String, _ others: Query, limit: Int
     ) -> Query {
-        let key = "tenant_id, \(column), seq"
-        return """
-            SELECT hits.*
-            FROM (\(values)) AS wanted (value)
-            CROSS JOIN LATERAL (
-                SELECT * FROM (
-                    SELECT \(unescaped: columns) FROM events
-                    WHERE (\(unescaped: key)) > (\(tenant), wanted.value, \(after))
-                        AND (\(unescaped: key)) <= (\(tenant), wanted.value, \(last)) \(others)
-                    ORDER BY \(unescaped: key) LIMIT \(unescaped: Self.magnitude(of: limit))
-                ) AS most
-                LIMIT \(limit)
-            ) AS hits
-            ORDER BY seq LIMIT \(limit)
-            """
+        """
+        SELECT hits.*
+        FROM (\(values)) AS wanted (value)
+        CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT \(unescaped: columns) FROM events
+                WHERE tenant_id = \(tenant) AND \(unescaped: column) = wanted.value
+                    AND seq + 0 > \(after) AND seq + 0 <= \(last) \(others)
+                ORDER BY seq + 0 LIMIT \(unescaped: Self.magnitude(of: limit))
+            ) AS most
+            LIMIT \(limit)
+        ) AS hits
+        ORDER BY seq LIMIT \(limit)
+        """
     }
 
     /// The next power of ten. A limit that stands in the text tells the planner that few rows are wanted, of a parameter it
@@ -91,9 +92,8 @@ struct EventSelection {
         func next(from bound: String, _ comparison: String) -> Query {
             """
             SELECT type FROM events
-            WHERE (tenant_id, type) \(unescaped: comparison) (\(tenant), \(unescaped: bound))
-                AND (tenant_id, type) < (\(tenant), ends_before)
-            ORDER BY tenant_id, type LIMIT 1
+            WHERE tenant_id = \(tenant) AND type \(unescaped: comparison) \(unescaped: bound) AND type < ends_before
+            ORDER BY type LIMIT 1
             """
         }
         return """

@@ -11,8 +11,8 @@ import Testing
 @Suite("EventLog: plans", .timeLimit(.minutes(2)))
 struct EventPlanTests {
     private static let byNumber = "pkey"
-    private static let byType = "tenant_id_type_seq_idx"
-    private static let byBroadcaster = "tenant_id_broadcaster_user_id_seq_idx"
+    private static let byType = "tenant_id_type_expr_idx"
+    private static let byBroadcaster = "tenant_id_broadcaster_user_id_expr_idx"
     private static let byMessage = "tenant_id_message_id_idx"
     private static let byFingerprint = "tenant_id_fingerprint_seq_idx"
 

@@ -20,7 +20,7 @@ help:
 	@echo "make check    formatting, warnings as errors, tests, linkage: what a change must pass"
 	@echo "make format   format the sources in place"
 	@echo "make bench    the performance table (release build)"
-	@echo "make chaos    gateways and databases killed at the worst moments: no login and no event may be lost (42 minutes)"
+	@echo "make chaos    gateways and databases killed at the worst moments: no login and no event may be lost (55 minutes)"
 	@echo "make build    debug build        make release  release build"
 	@echo "make deps     install what is missing (Debian)"
 	@echo "make clean    remove build folders"
@@ -72,7 +72,7 @@ bench: deps release
 
 # One scenario with ARGS="kill-matrix --times 2" and the like, all of them without. INTO=docs/reliability.md puts the
 # results there.
-SCENARIOS := kill-matrix replicas herd rotate-keys outage ledger duplicates database-stop
+SCENARIOS := kill-matrix replicas herd rotate-keys outage ledger duplicates database-stop reconcile
 chaos: deps release
 	@if [ -n "$(ARGS)" ]; then exec .build-release/release/kick-chaos $(ARGS); fi; failed=0; \
 	for s in $(SCENARIOS); do \

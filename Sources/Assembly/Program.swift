@@ -35,17 +35,22 @@ package enum Program {
         while true { pause() }
     }
 
-    /// Runs `serve` within another program, one that tests the gateway to destruction, with a policy of its own and a look
+    /// Runs `serve` within another program, one that tests the gateway to destruction, with policies of its own and a look
     /// at every step of a refresh. Ends the process.
     package static func host(
         policy adjust: @escaping @Sendable (inout RefreshPolicy) -> Void,
+        subscriptions adjustSubscriptions: @escaping @Sendable (inout SubscriptionPolicy) -> Void,
         onRefreshStep: @escaping @Sendable (RefreshStep, LoginID) -> Void
     ) -> Never {
         SignalWatcher.block()
         raiseDescriptorLimit()
         Task {
             do {
-                exit(try await ServeCommand.serve(adjust: { adjust(&$0.refreshPolicy) }, onRefreshStep: onRefreshStep))
+                let adjustBoth: (inout Config) -> Void = {
+                    adjust(&$0.refreshPolicy)
+                    adjustSubscriptions(&$0.subscriptionPolicy)
+                }
+                exit(try await ServeCommand.serve(adjust: adjustBoth, onRefreshStep: onRefreshStep))
             } catch {
                 exit(complain("\(error)\n", code: 1))
             }

@@ -16,6 +16,8 @@ enum HostedGateway {
         /// Seconds, for ``RefreshPolicy``; nil leaves what is shipped.
         var lease: Int?
         var timeout: Int?
+        /// How many times more impatient it is with Kick's subscriptions than what is shipped.
+        var speed: Int?
 
         var arguments: [String] {
             var words = ["gateway"]
@@ -23,10 +25,15 @@ enum HostedGateway {
             if let tellAt { words += ["--tell-at", tellAt.rawValue] }
             if let lease { words += ["--lease", String(lease)] }
             if let timeout { words += ["--timeout", String(timeout)] }
+            if let speed { words += ["--speed", String(speed)] }
             return words
         }
 
-        init(dieAt: RefreshStep? = nil, tellAt: RefreshStep? = nil, lease: Int? = nil, timeout: Int? = nil) {
+        init(
+            dieAt: RefreshStep? = nil, tellAt: RefreshStep? = nil, lease: Int? = nil, timeout: Int? = nil,
+            speed: Int? = nil
+        ) {
+            self.speed = speed
             self.dieAt = dieAt
             self.tellAt = tellAt
             self.lease = lease
@@ -43,6 +50,7 @@ enum HostedGateway {
                 case "--tell-at": tellAt = RefreshStep(rawValue: value)
                 case "--lease": lease = Int(value)
                 case "--timeout": timeout = Int(value)
+                case "--speed": speed = Int(value)
                 default: return nil
                 }
             }
@@ -56,11 +64,26 @@ enum HostedGateway {
         Program.host { policy in
             if let lease = order.lease { policy.lease = .seconds(lease) }
             if let timeout = order.timeout { policy.timeout = .seconds(timeout) }
+        } subscriptions: { policy in
+            if let speed = order.speed { policy.hurry(speed) }
         } onRefreshStep: { step, login in
             guard step == order.dieAt || step == order.tellAt else { return }
             var line = "\(mark)\(step.rawValue) \(login.text)\n"
             line.withUTF8 { bytes in _ = unsafe write(2, bytes.baseAddress, bytes.count) }
             if step == order.dieAt { kill(getpid(), SIGKILL) }
         }
+    }
+}
+
+extension SubscriptionPolicy {
+    /// Divides what it waits for, not how much it does at once.
+    fileprivate mutating func hurry(_ speed: Int) {
+        for time: WritableKeyPath<SubscriptionPolicy, Duration> in [
+            \.reviewInterval, \.listPatience, \.maximumPatience, \.missPatience, \.proofOfLife, \.deletionPatience,
+            \.pendingInterval, \.retryInterval, \.maximumRetryInterval, \.limitPause, \.censusInterval, \.alarmSpan,
+        ] {
+            self[keyPath: time] /= speed
+        }
+        tick = .milliseconds(100)
     }
 }

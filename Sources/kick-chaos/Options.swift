@@ -11,6 +11,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case ledger
     case duplicates
     case databaseStop = "database-stop"
+    case reconcile
 }
 
 /// What the command line asks for.
@@ -83,6 +84,9 @@ struct Options: Sendable {
             --replicas N    [1]
             --tenants N     [20]
             --readers N     [200]
+          reconcile       what Kick does with subscriptions on its bad days
+            --logins N      broadcasters [50]
+            --replicas N    [2]
 
           --out FILE      also write the result there
           --into FILE     also put it between the lines <!-- SCENARIO --> and <!-- /SCENARIO --> of that file

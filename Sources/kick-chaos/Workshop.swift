@@ -47,6 +47,7 @@ final class Workshop: Sendable {
                 case .outage: try await OutageRun(workshop: self, server: server).run()
                 case .ledger: try await LedgerRun(workshop: self, server: server).run()
                 case .duplicates: try await DuplicatesRun(workshop: self, server: server).run()
+                case .reconcile: try await ReconcileRun(workshop: self, server: server).run()
                 case .databaseStop: try await DatabaseStopRun(workshop: self, server: server).run()
                 }
         } catch {

@@ -239,7 +239,7 @@ final class LedgerReaders: @unchecked Sendable {
         let done = unsafe scratch.withUnsafeBytes { bytes in
             unsafe EventBlocks.scan(bytes) { block in
                 guard !block.data.isEmpty else { return reader.take(place: block, &counts) }
-                if unsafe String(decoding: bytes[block.name], as: UTF8.self) == "gateway.gap" {
+                if unsafe UnsafeRawBufferPointer(rebasing: bytes[block.name]).equals("gateway.gap") {
                     return counts.fail("a gap was announced to a reader of tenant \(reader.tenant)")
                 }
                 guard let line = unsafe EventLine(UnsafeRawBufferPointer(rebasing: bytes[block.data])) else {

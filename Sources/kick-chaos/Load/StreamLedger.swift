@@ -71,6 +71,12 @@ struct EventLine {
         unsafe digest.add(payload)
         self.digest = digest.value
         isHistory = unsafe head.firstOffset(of: #""replayed":true"#) != nil
-        webhook = unsafe Webhook.index(in: String(decoding: id, as: UTF8.self))
+        webhook = unsafe Webhook.index(in: id)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    func equals(_ text: StaticString) -> Bool {
+        unsafe count == text.utf8CodeUnitCount && firstOffset(of: text) == 0
     }
 }

@@ -21,6 +21,21 @@ struct Webhook: Sendable {
         return Int(messageID.dropFirst(idPrefix.utf8.count).prefix(indexDigits))
     }
 
+    /// The same of its bytes.
+    static func index(in messageID: UnsafeRawBufferPointer) -> Int? {
+        let prefix: StaticString = "01CHAOS0000000000"
+        guard messageID.count == prefix.utf8CodeUnitCount + indexDigits,
+            unsafe UnsafeRawBufferPointer(rebasing: messageID[..<prefix.utf8CodeUnitCount]).equals(prefix)
+        else { return nil }
+        var value = 0
+        for index in prefix.utf8CodeUnitCount..<messageID.count {
+            let digit = unsafe Int(messageID[index]) - 0x30
+            guard (0...9).contains(digit) else { return nil }
+            value = value * 10 + digit
+        }
+        return value
+    }
+
     /// A chat message as Kick sends it (FACTS §3.2), 400 to 1,400 bytes, in which nearly every byte depends on the number.
     var body: [UInt8] {
         var state = Scramble(index)

@@ -31,6 +31,8 @@ final class WebhookSender: @unchecked Sendable {
         /// Connections that broke before the answer, and that were not to be had.
         var lost = 0
         var notConnected = 0
+        /// Why they were not to be had.
+        var connectErrors: [String: Int] = [:]
         /// Answers that did not come in time.
         var timeouts = 0
         /// The slowest answer, in nanoseconds.
@@ -140,7 +142,7 @@ final class WebhookSender: @unchecked Sendable {
         var last: Int32?
         var pause = Duration.milliseconds(200)
         while true {
-            if let place = board.any(but: last) {
+            if underWay < settings.attemptsAtOnce, let place = board.any(but: last) {
                 last = place.pid
                 if isDone(index, await attempt(index, request, at: place)) { return }
             }
@@ -190,6 +192,7 @@ final class WebhookSender: @unchecked Sendable {
                 line = try await PostLine.connect(to: place.address, deadline: .after(.seconds(5)))
             }
         } catch {
+            counts.connectErrors["\(error)", default: 0] += 1
             return .notConnected
         }
         let start = Deadline.now()

@@ -26,7 +26,7 @@ struct DatabaseStopRun: Sendable {
         let (tenantCount, readerCount) = (options.tenants ?? 20, options.readers ?? 200)
         let outage = Duration.seconds(options.seconds ?? 60)
         let site = try await Site.make("database_stop", workshop, server) { _ in }
-        let fleet = try await Fleet.start(count, on: site, settings: ["GATEWAY_LOG_LEVEL": "error"])
+        let fleet = try await Fleet.start(count, on: site, settings: ["GATEWAY_LOG_LEVEL": "notice"])
         let tenants = try await site.makeTenants(tenantCount, through: try await fleet.replicas[0].untilListening())
         let board = ReplicaBoard()
         let spreading = Spreading(tenants: tenantCount)

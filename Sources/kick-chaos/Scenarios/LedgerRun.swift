@@ -113,6 +113,9 @@ struct LedgerRun: Sendable {
         ]
         outcome.tables = [table]
         outcome.notes = ["Warnings and errors in the gateways' logs: \(findings.summary)."]
+        if !sent.counts.connectErrors.isEmpty {
+            outcome.notes.append("Why nobody was there: \(sent.counts.connectErrors).")
+        }
         outcome.expect(
             isSettled && sent.counts.acknowledged == sent.counts.begun, "every webhook was acknowledged in the end",
             broken: "\(sent.counts.begun - sent.counts.acknowledged) were not")

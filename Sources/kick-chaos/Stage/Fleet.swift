@@ -10,19 +10,24 @@ final class Fleet: Sendable {
     }
 
     private let site: Site
+    private let order: HostedGateway.Order
     private let settings: [String: String]
     private let state = Mutex(State())
 
     /// Starts so many and waits until they listen.
-    static func start(_ count: Int, on site: Site, settings: [String: String] = [:]) async throws -> Fleet {
-        let fleet = Fleet(site: site, settings: settings)
-        for _ in 0..<count { fleet.add(try site.startReplica(settings: settings)) }
+    static func start(
+        _ count: Int, on site: Site, order: HostedGateway.Order = HostedGateway.Order(),
+        settings: [String: String] = [:]
+    ) async throws -> Fleet {
+        let fleet = Fleet(site: site, order: order, settings: settings)
+        for _ in 0..<count { fleet.add(try site.startReplica(order, settings: settings)) }
         for replica in fleet.replicas { try await replica.untilListening() }
         return fleet
     }
 
-    private init(site: Site, settings: [String: String]) {
+    private init(site: Site, order: HostedGateway.Order, settings: [String: String]) {
         self.site = site
+        self.order = order
         self.settings = settings
     }
 
@@ -49,7 +54,7 @@ final class Fleet: Sendable {
     /// Starts one more, without waiting for it.
     @discardableResult
     func startOne() throws -> Replica {
-        let replica = try site.startReplica(settings: settings)
+        let replica = try site.startReplica(order, settings: settings)
         add(replica)
         return replica
     }

@@ -14,7 +14,7 @@ final class KickStandIn: Sendable {
     let url: String
     let port: UInt16
     private let server: SandboxServer
-    private let calls: HTTPCaller
+    let calls: HTTPCaller
 
     private init(url: String, server: SandboxServer, client: OutboundClient) {
         self.url = url

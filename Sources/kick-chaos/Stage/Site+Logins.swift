@@ -30,16 +30,17 @@ struct LoginRow: Sendable {
 extension Site {
     // MARK: Making
 
-    /// Connects logins with pairs that Kick has just issued, as an import does. They subscribe to no events, so that
-    /// refreshes are all that gateways do here.
+    /// Connects logins with pairs that Kick has just issued, as an import does.
+    ///
+    /// - Parameter wantsEvents: false: Kick is not asked for their events, so that refreshes are all that gateways do.
     func makeLogins(
-        _ count: Int, tokenSeconds: Int, refreshAfter: @escaping @Sendable () -> Duration
+        _ count: Int, tokenSeconds: Int, wantsEvents: Bool = false, refreshAfter: @escaping @Sendable () -> Duration
     ) async throws -> [KnownLogin] {
         let consents = try await kick.makeConsents(count, firstUserID: 1_000_000, tokenSeconds: tokenSeconds)
         let logins = try await eachOf(consents) { [self] consent in
             try await connect(consent, in: tenant.id, tokenSeconds: tokenSeconds, refreshAfter: refreshAfter())
         }
-        try await database.execute("UPDATE logins SET subscriptions_due_at = NULL")
+        if !wantsEvents { try await forgetWishes() }
         return logins
     }
 
@@ -56,6 +57,11 @@ extension Site {
                 lifetime: .seconds(tokenSeconds), scopes: consent.scopes),
             app: self.tenant.appID, refreshAfter: refreshAfter, link: nil, in: tenant)
         return KnownLogin(id: login.id, userID: login.kickUserID)
+    }
+
+    /// Keeps gateways from asking Kick for events: nobody is there whose subscriptions are to be looked at.
+    func forgetWishes() async throws {
+        try await database.execute("DELETE FROM watched_broadcasters")
     }
 
     /// Lets a connected login fall due at a time from now, negative for the past.

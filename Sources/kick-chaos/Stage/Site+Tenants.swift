@@ -1,7 +1,6 @@
 import HTTP
 import Model
 import Net
-import Postgres
 import ProcessKit
 import Sandbox
 
@@ -34,7 +33,7 @@ extension Site {
             _ = try await connect(consent, in: id, tokenSeconds: 2 * Self.day, refreshAfter: .seconds(Self.day))
             return (id, secret, Int64(consent.userID))
         }.sorted { $0.2 < $1.2 }
-        try await database.execute("UPDATE logins SET subscriptions_due_at = NULL")
+        try await forgetWishes()
         return EventTenants(ids: made.map(\.0), keys: made.map(\.1), broadcasters: made.map(\.2))
     }
 }

@@ -17,6 +17,10 @@ enum ConfigCommand {
         | KICK_ID_URL | https://id.kick.com | Kick's OAuth server |
         | GATEWAY_EVENT_RETENTION | 30d | How long events are kept (s, m, h, d) |
         | GATEWAY_WEBHOOK_MAX_AGE | 3d | Oldest webhook that is accepted; at most GATEWAY_EVENT_RETENTION |
+        | GATEWAY_STREAMS | 50000 | Open event streams in this process; one more gets 503 |
+        | GATEWAY_STREAMS_PER_TENANT | 5000 | … of a tenant; one more gets 429 |
+        | GATEWAY_STREAMS_PER_KEY | 1000 | … of an API key; one more gets 429 |
+        | GATEWAY_STREAM_MAX_AGE | 30m | How old an event stream may become; each ends at a moment of its own in the last quarter and is resumed |
         | GATEWAY_REFRESH_RATE | 50 | Token refreshes per second, for each Kick app in this process |
         | GATEWAY_REFRESH_CONCURRENCY | 16 | Token refreshes at once, for each Kick app in this process |
         | GATEWAY_LOOPS | one per core | Event loops, each a thread |

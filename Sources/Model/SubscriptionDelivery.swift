@@ -11,7 +11,7 @@ package struct SubscriptionDelivery: Sendable, Equatable {
     /// When the first and the last of them arrived, by this machine's clock.
     package let firstAt: Timestamp
     package let lastAt: Timestamp
-    /// How many there were; retries and second deliveries of the same fact count too.
+    /// How many there were; second deliveries of the same fact count too.
     package let count: Int64
     /// The longest time between two of them; zero when there was one.
     package let longestGap: Duration

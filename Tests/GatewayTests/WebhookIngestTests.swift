@@ -73,7 +73,7 @@ struct WebhookIngestTests {
             #expect(ingest.counters.lag.snapshot.count == 1)
             // What proves that a subscription lives: what was stored, also when it was before. What nobody wants does not.
             await stage.tracker.flush()
-            #expect(stage.deliveries.value.map(\.count) == [2])
+            #expect(stage.deliveries.value.map(\.count) == [1], "a message that is known proves nothing")
             #expect(stage.deliveries.value.first?.subscriptionID == "sub")
             #expect(stage.deliveries.value.first?.type == "chat.message.sent")
         }

@@ -42,7 +42,7 @@ package final class DeliveryTracker: Sendable {
         self.record = record
     }
 
-    /// A webhook came that was stored, now or before. Not for events that somebody made up or asked for once more.
+    /// A webhook came that is new. Not for events that somebody made up or asked for once more.
     package func note(app: AppID, broadcasterUserID: Int64, type: String, subscriptionID: String, at time: Timestamp) {
         let key = Key(app: app, broadcasterUserID: broadcasterUserID, type: type)
         add(Tally(subscriptionID: subscriptionID, firstAt: time, lastAt: time), to: key)

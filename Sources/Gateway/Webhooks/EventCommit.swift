@@ -57,8 +57,8 @@ struct EventCommit: Sendable {
             }
             let seen = first[MessageKey(event)] ?? index
             if result.wanted.contains(seen) {
+                // No proof that its subscription lives: whoever has a genuine message can send it again.
                 counters.known.add()
-                noteDelivery(event)
                 return .known
             }
             let reason = reason(result, seen)

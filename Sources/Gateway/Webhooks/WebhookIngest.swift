@@ -24,7 +24,7 @@ package final class WebhookIngest: Sendable {
     private let webhooks: GroupCommit<IncomingEvent, Outcome>
     private let claims: GroupCommit<IncomingEvent, Outcome>
 
-    /// - Parameter deliveries: is told of every webhook that was stored, now or before.
+    /// - Parameter deliveries: is told of every webhook that is new.
     package convenience init(log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil) {
         self.init(log: log, feed: feed, deliveries: deliveries, limits: CommitLimits())
     }

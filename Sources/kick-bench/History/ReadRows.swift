@@ -26,19 +26,28 @@ struct ReadRows {
                 "resume-any", "resume 100 events behind, any tenant", unit: "page", count: count
             ) { index in
                 let tenant = stage.plan.tenants[index % stage.plan.tenants.count]
-                _ = try await stage.log.slice(
-                    after: max(0, tenant.events - 100), limits: EventSliceLimits(count: HistoryRows.page),
-                    in: tenant.id)
+                let slice = try await stage.log.slice(
+                    after: tenant.events - 100, limits: EventSliceLimits(count: HistoryRows.page), in: tenant.id)
+                guard slice.events.count == HistoryRows.page else { throw ProcessError("resume-any: too few events") }
             },
             try await stage.row("catch-up", "catch up 1,000 events", unit: "reader", count: count / 2) { _ in
-                var position = last - 1000
-                while position < last {
-                    position = try await stage.log.slice(
-                        after: position, limits: EventSliceLimits(count: 200), in: tenant.id
-                    ).end
-                }
+                let found = try await catchUp(from: last - 1000)
+                guard found == 1000 else { throw ProcessError("catch-up: too few events, or too many") }
             },
         ]
+    }
+
+    /// Reads to the end; the number of events.
+    private func catchUp(from cursor: Int64) async throws -> Int {
+        var position = cursor
+        var found = 0
+        while true {
+            let slice = try await stage.log.slice(
+                after: position, limits: EventSliceLimits(count: 200), in: tenant.id)
+            found += slice.events.count
+            position = slice.end
+            if !slice.hasMore { return found }
+        }
     }
 
     private func resume(_ name: String, _ title: String, from cursor: () -> Int64) async throws -> Row {
@@ -106,7 +115,8 @@ struct ReadRows {
             let slice = try await stage.log.slice(
                 after: (bounds.first ?? 1) - 1, limits: EventSliceLimits(count: HistoryRows.page), span: span,
                 in: tenant.id)
-            guard slice.events.allSatisfy({ $0.receivedAt >= since }) else { throw ProcessError("time: wrong events") }
+            let isRight = slice.events.allSatisfy { $0.receivedAt >= since && $0.receivedAt < since + .seconds(3600) }
+            guard isRight, !slice.events.isEmpty else { throw ProcessError("time: wrong events, or none") }
         }
     }
 

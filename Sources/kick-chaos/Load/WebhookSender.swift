@@ -60,7 +60,8 @@ final class WebhookSender: @unchecked Sendable {
     private(set) var timelineBegin = Deadline.now()
     static let slot = Duration.milliseconds(100)
     private var idle: [ReplicaBoard.Place: [PostLine]] = [:]
-    private var underWay = 0
+    /// Attempts that wait for their answer.
+    private(set) var underWay = 0
 
     init(loop: Loop, settings: Settings, board: ReplicaBoard, maker: WebhookMaker) {
         self.loop = loop

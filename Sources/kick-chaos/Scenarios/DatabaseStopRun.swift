@@ -45,6 +45,7 @@ struct DatabaseStopRun: Sendable {
         let memory = MemoryWatch(fleet)
         let watching = workshop.loops.next().spawn { await memory.run() }
         let sending = sender.loop.spawn { await sender.run(perSecond: rate, until: .after(length)) }
+        let telling = workshop.loops.next().spawn { await tell(sender, fleet) }
         try await sleep(for: Self.before)
 
         var outages: [Away] = []
@@ -80,8 +81,8 @@ struct DatabaseStopRun: Sendable {
         await sending.value
         let isSettled = await sender.settle(deadline: .after(.seconds(120)))
         let isCaughtUp = await readers.finish(at: try await site.ends(of: tenants), deadline: .after(.seconds(60)))
-        watching.cancel()
-        await watching.value
+        for task in [watching, telling] { task.cancel() }
+        for task in [watching, telling] { await task.value }
         await sender.close()
         try await fleet.stop()
         let sent = await sender.loop.run { (counts: sender.counts, acknowledged: sender.acknowledged) }
@@ -94,6 +95,24 @@ struct DatabaseStopRun: Sendable {
         return report(
             outages, rate, outage, sent.counts, check, counts, isSettled: isSettled, isCaughtUp: isCaughtUp,
             errors: findings.summary)
+    }
+
+    private func tell(_ sender: WebhookSender, _ fleet: Fleet) async {
+        let pause = 5.0
+        var (before, cpu) = (await sender.loop.run { sender.counts }, fleet.cpuNanoseconds)
+        while !Task.isCancelled {
+            try? await sleep(for: .seconds(pause))
+            let (now, underWay) = await sender.loop.run { (sender.counts, sender.underWay) }
+            func rate(_ part: KeyPath<WebhookSender.Counts, Int>) -> String {
+                (Double(now[keyPath: part] - before[keyPath: part]) / pause).text(0)
+            }
+            let cores = Double(fleet.cpuNanoseconds - cpu) / 1e9 / pause
+            say(
+                "\(now.begun - now.acknowledged) wait; per second: \(rate(\.acknowledged)) acknowledged, "
+                    + "\(rate(\.unavailable)) × 503, \(rate(\.attempts)) attempts; \(underWay) under way; "
+                    + "the gateway uses \(cores.text(2)) cores")
+            (before, cpu) = (now, fleet.cpuNanoseconds)
+        }
     }
 
     private func report(

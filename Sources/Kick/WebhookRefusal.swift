@@ -16,6 +16,8 @@ package enum WebhookRefusal: Error, Equatable, Sendable {
     case badSignature
     /// Signed, but under a type that Kick's deliveries never have.
     case reservedType
+    /// Signed, but the body is that of another type.
+    case otherType
     /// Signed, but the body of a Drops claim names no claim.
     case notAClaim
 }
@@ -31,6 +33,7 @@ extension WebhookRefusal: CustomStringConvertible, CustomDebugStringConvertible 
         case .fromTheFuture: "the message was sent in the future"
         case .badSignature: "the signature is not valid"
         case .reservedType: "the type is not one of Kick's"
+        case .otherType: "the body is that of another event type"
         case .notAClaim: "the body is no Drops claim: there is no claim_id in it"
         }
     }

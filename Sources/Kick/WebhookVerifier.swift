@@ -25,6 +25,8 @@ package struct VerifiedWebhook: Sendable {
     package let body: [UInt8]
     /// `broadcaster.user_id` of the body; nil when the body is no JSON object that has one.
     package let broadcasterUserID: Int64?
+    /// Whether the body is that of another type than the header says: somebody changed the header.
+    package let hasContradictingType: Bool
 
     fileprivate init(_ headers: WebhookHeaders, sentAt: Timestamp, body: [UInt8]) {
         messageID = headers.messageID
@@ -33,7 +35,9 @@ package struct VerifiedWebhook: Sendable {
         version = headers.version
         self.sentAt = sentAt
         self.body = body
-        broadcasterUserID = BroadcasterScanner.broadcasterUserID(in: body)
+        let facts = BroadcasterScanner.facts(in: body, members: EventShape.members)
+        broadcasterUserID = facts?.broadcasterUserID
+        hasContradictingType = EventShape.contradicts(type, hasMember: facts?.members.map { $0 != nil } ?? [])
     }
 }
 

@@ -29,7 +29,7 @@ package enum RefusalReason: String, Sendable, CaseIterable {
             case .missingHeader, .badHeader: .headers
             case .badTimestamp, .tooOld, .fromTheFuture: .time
             case .badSignature: .signature
-            case .reservedType, .notAClaim: .content
+            case .reservedType, .otherType, .notAClaim: .content
             }
     }
 }

@@ -169,6 +169,17 @@ struct WebhookWireTests {
         }
     }
 
+    @Test("P8 a genuine body under the type of another is refused, and takes no message id with it")
+    func otherType() async throws {
+        try await WebhookStage.run { stage in
+            let follow = #"{"broadcaster":{"user_id":1},"follower":{"user_id":2}}"#
+            let status = try await stage.status(.init(type: "kicks.gifted", body: follow))
+            #expect(status == 401)
+            let events = try await stage.events()
+            #expect(events.isEmpty)
+        }
+    }
+
     @Test("what nobody wants gets 200, so that Kick does not give up on us, and is not stored")
     func unwanted() async throws {
         try await WebhookStage.run { stage in

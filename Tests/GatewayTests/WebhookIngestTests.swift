@@ -49,6 +49,23 @@ struct IngestStage: Sendable {
 
 @Suite("WebhookIngest", .timeLimit(.minutes(1)))
 struct WebhookIngestTests {
+    @Test("P16 a webhook that finds no place is turned away before anything is spent on it")
+    func places() async throws {
+        try await StoreFixture.run { fixture in
+            let feed = EventFeed(
+                log: fixture.log, loops: fixture.loops, encode: { _, _ in SharedBytes([]) },
+                encodeGap: { _ in SharedBytes([]) })
+            let ingest = WebhookIngest(log: fixture.log, feed: feed, limits: CommitLimits(), places: 2)
+            try ingest.enter()
+            try ingest.enter()
+            for _ in 1...3 { #expect(throws: GatewayError.self) { try ingest.enter() } }
+            #expect(ingest.counters.unavailable.value == 3)
+            ingest.leave()
+            try ingest.enter()
+            #expect(throws: GatewayError.self) { try ingest.enter() }
+        }
+    }
+
     @Test("new, known and unwanted are told apart and counted; only the first is stored")
     func outcomes() async throws {
         try await IngestStage.run { stage, tenant in

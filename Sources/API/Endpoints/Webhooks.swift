@@ -32,6 +32,7 @@ struct Webhooks: Sendable {
             guard !webhook.type.rawValue.hasPrefix(GatewayEvent.prefix), webhook.type != .dropsClaim else {
                 throw .reservedType
             }
+            guard !webhook.hasContradictingType else { throw .otherType }
             return webhook
         } store: { webhook, app in
             _ = try await ingest.ingest(webhook, app: app)
@@ -57,6 +58,8 @@ struct Webhooks: Sendable {
     ) async throws -> Response {
         let app = try request.parameters["app"].map { _ in try request.parameters.require("app", as: AppID.self) }
         let body = try await request.body(upTo: Self.bodyLimit)
+        try ingest.enter()
+        defer { ingest.leave() }
         let verified: Verified
         do {
             verified = try await verify(body)

@@ -2,6 +2,7 @@ package import Kick
 package import Model
 import Net
 package import Store
+import Synchronization
 import Telemetry
 
 /// From a verified webhook to a committed event.
@@ -20,6 +21,11 @@ package final class WebhookIngest: Sendable {
 
     package let counters = IngestCounters()
 
+    /// Webhooks that may be looked at or wait at the same time. Checking a signature costs ten times what refusing does, and a
+    /// loop that has thousands to check has no time for the commits that others wait for: then nobody would get through.
+    package static let placeLimit = 2048
+
+    private let places: Atomic<Int>
     private let reports = IngestReports()
     private let webhooks: GroupCommit<IncomingEvent, Outcome>
     private let claims: GroupCommit<IncomingEvent, Outcome>
@@ -29,7 +35,11 @@ package final class WebhookIngest: Sendable {
         self.init(log: log, feed: feed, deliveries: deliveries, limits: CommitLimits())
     }
 
-    init(log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, limits: CommitLimits) {
+    init(
+        log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, limits: CommitLimits,
+        places: Int = WebhookIngest.placeLimit
+    ) {
+        self.places = Atomic(places)
         let commit = EventCommit(feed: feed, deliveries: deliveries, counters: counters, reports: reports)
         webhooks = GroupCommit(limits: limits) { events in
             try await commit(events) {
@@ -45,6 +55,21 @@ package final class WebhookIngest: Sendable {
                 try await log.append(claims: events)
             }
         }
+    }
+
+    /// Takes a place for a webhook, from before its signature is checked until it is answered. Throws `unavailable` when there
+    /// is none.
+    package func enter() throws(GatewayError) {
+        guard places.subtract(1, ordering: .relaxed).newValue < 0 else { return }
+        places.add(1, ordering: .relaxed)
+        counters.unavailable.add()
+        reports.turnedAway("too many webhooks at once")
+        throw GatewayError(.unavailable, "too many webhooks at once", retryAfter: 2)
+    }
+
+    /// Gives the place back.
+    package func leave() {
+        places.add(1, ordering: .relaxed)
     }
 
     /// Bytes that wait or are being committed.

@@ -80,6 +80,7 @@ final class RunningGateway: Sendable {
         let keys = KeyStore(database: database)
         let subscriptions = SubscriptionStore(database: database)
         let subscribing = Subscribing(store: subscriptions)
+        let reconciler = SubscriptionReconciler(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
         let deliveries = DeliveryTracker { try await subscriptions.record($0) }
         let verifier = verifier(config, kick: kick, loops: loops)
         let feed = EventFeed(
@@ -102,7 +103,8 @@ final class RunningGateway: Sendable {
             records: Records(logins: logins), subscribing: subscribing,
             subscriptionCheck: SubscriptionCheck(
                 subscribing: subscribing, store: subscriptions, kick: kick, verifier: verifier,
-                publicURL: config.publicURL, probe: try probe(config, client)),
+                publicURL: config.publicURL, probe: try probe(config, client),
+                onKickAnswer: { reconciler.kickAnswered($0) }),
             quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens, feed: feed,
             replay: EventReplay(log: log, logins: logins),
             retention: TenantRetention(log: log, standard: config.retention, minimum: config.webhookMaximumAge),
@@ -115,7 +117,6 @@ final class RunningGateway: Sendable {
         let watch = KeyWatch(store: keys, access: access, feed: feed)
         listen(database, feed: feed, watch: watch, rotation: rotation)
         let retention = Retention(log: log, keep: config.retention)
-        let reconciler = SubscriptionReconciler(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
         let census = SubscriptionCensus(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
         let background = [
             loops.next().spawn { await keeper.run() }, loops.next().spawn { await reconciler.run() },

@@ -20,13 +20,22 @@ package struct SubscriptionStore: Sendable {
         let rows = try await database.query(
             """
             SELECT logins.id, kick_user_id, wanted.type, logins.wants_events, logins.state AS login_state,
-                observed.state, state_since, kick_id, observed.last_error, delivered_at, usual_gap_seconds
+                observed.state, kick_id, coalesce(
+                    observed.last_error,
+                    CASE WHEN coalesce(observed.state, 'pending') = 'pending' THEN watched.last_error END
+                ) AS last_error,
+                -- What another tenant had of the same broadcaster before is not this one's to see (P14).
+                greatest(state_since, connected_at) AS state_since,
+                CASE WHEN delivered_at > connected_at THEN delivered_at END AS delivered_at,
+                CASE WHEN delivered_at > connected_at THEN usual_gap_seconds END AS usual_gap_seconds
             FROM logins
             CROSS JOIN LATERAL unnest(coalesce(wanted_types, \(allTypes)::text[])) WITH ORDINALITY
                 AS wanted (type, place)
             LEFT JOIN kick_subscriptions AS observed
-                ON observed.app_id = logins.app_id AND broadcaster_user_id = kick_user_id
+                ON observed.app_id = logins.app_id AND observed.broadcaster_user_id = kick_user_id
                     AND observed.type = wanted.type
+            LEFT JOIN watched_broadcasters AS watched
+                ON watched.app_id = logins.app_id AND watched.broadcaster_user_id = kick_user_id
             WHERE tenant_id = \(tenant) AND logins.state <> 'disconnected'
                 AND kick_user_id = coalesce(\(broadcasterUserID), kick_user_id)
             ORDER BY logins.id, wanted.place
@@ -86,7 +95,7 @@ package struct SubscriptionStore: Sendable {
     // MARK: Deliveries
 
     /// Notes what was delivered: proof of life, and the measure of silence. Has broadcasters reviewed whose subscriptions
-    /// were thought to be silent, lost or not there yet.
+    /// were thought to be silent or not there yet.
     package func record(_ deliveries: [SubscriptionDelivery]) async throws(DatabaseError) {
         guard !deliveries.isEmpty else { return }
         _ = try await database.execute(
@@ -115,7 +124,7 @@ package struct SubscriptionStore: Sendable {
                 FROM delivered JOIN locked USING (app_id, broadcaster_user_id, type)
                 WHERE known.app_id = delivered.app_id AND known.broadcaster_user_id = delivered.broadcaster_user_id
                     AND known.type = delivered.type
-                RETURNING known.app_id, known.broadcaster_user_id, state <> 'active' OR missing_since IS NOT NULL AS is_news
+                RETURNING known.app_id, known.broadcaster_user_id, state IN ('pending', 'silent') AS is_news
             )
             UPDATE watched_broadcasters AS watched SET due_at = least(due_at, now())
             FROM noted

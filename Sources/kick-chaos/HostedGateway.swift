@@ -79,7 +79,7 @@ extension SubscriptionPolicy {
     /// Divides what it waits for, not how much it does at once.
     fileprivate mutating func hurry(_ speed: Int) {
         for time: WritableKeyPath<SubscriptionPolicy, Duration> in [
-            \.reviewInterval, \.listPatience, \.maximumPatience, \.missPatience, \.proofOfLife, \.deletionPatience,
+            \.reviewInterval, \.listPatience, \.maximumPatience, \.missPatience, \.deletionPatience,
             \.pendingInterval, \.retryInterval, \.maximumRetryInterval, \.limitPause, \.censusInterval, \.alarmSpan,
         ] {
             self[keyPath: time] /= speed

@@ -14,14 +14,15 @@ struct SubscriptionCheckTests {
     private struct Unreachable: Error {}
 
     private static func check(
-        _ stage: KickStage, publicURL: String = "https://gateway.example", probe: @escaping SubscriptionCheck.Probe
+        _ stage: KickStage, publicURL: String = "https://gateway.example", memory: Duration = .zero,
+        probe: @escaping SubscriptionCheck.Probe
     ) throws -> SubscriptionCheck {
         let store = SubscriptionStore(database: stage.fixture.database)
         let kick = try stage.kick()
         return SubscriptionCheck(
             subscribing: Subscribing(store: store), store: store, kick: kick,
             verifier: WebhookVerifier(loops: stage.fixture.loops) { try await kick.api.publicKey(deadline: $0) },
-            publicURL: publicURL, probe: probe)
+            publicURL: publicURL, probe: probe, memory: memory)
     }
 
     private static func verdicts(
@@ -62,6 +63,51 @@ struct SubscriptionCheckTests {
             #expect(chat.count == 0 && chat.subscription.state == .active)
             // Whatever was found, somebody looks after it now.
             #expect(await SubscriptionReconciler(store: store, kick: try stage.kick()).reviewDue() == 1)
+        }
+    }
+
+    @Test("P16 who asks at the same time, or right after, gets the same report: Kick is asked once")
+    func shared() async throws {
+        try await KickStage.run { stage in
+            _ = try await stage.makeLogin()
+            let probes = Box(0)
+            let check = try Self.check(stage, memory: .seconds(60)) { _ in
+                probes.update { $0 += 1 }
+                return true
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        _ = try await check.run(for: 5001, in: stage.tenant.id, deadline: .after(.seconds(30)))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(probes.value == 1)
+            // An error is nobody's report.
+            let other = try await stage.fixture.makeTenant("second")
+            for _ in 1...2 {
+                await #expect(throws: GatewayError.self) {
+                    try await check.run(for: 5001, in: other.id, deadline: .after(.seconds(30)))
+                }
+            }
+        }
+    }
+
+    @Test("what Kick refuses is named with Kick's words, and no wish at all is no working one")
+    func refused() async throws {
+        try await KickStage.run { stage in
+            _ = try await stage.makeLogin()
+            try await stage.call(.put, "/sandbox/subscriptions/policy", ["failing_types": ["moderation.banned"]])
+            let store = SubscriptionStore(database: stage.fixture.database)
+            #expect(await SubscriptionReconciler(store: store, kick: try stage.kick()).reviewDue() == 1)
+            let check = try Self.check(stage) { _ in true }
+            let report = try await check.run(for: 5001, in: stage.tenant.id, deadline: .after(.seconds(30)))
+            let finding = try #require(report.findings.first { $0.name == "subscriptions" })
+            #expect(finding.verdict == .failed && !report.works)
+            #expect(finding.detail.contains("moderation.banned") && finding.detail.contains("failed to create"))
+            _ = try await Subscribing(store: store).setWish([], for: 5001, in: stage.tenant.id)
+            #expect(try await Self.verdicts(check, stage)["subscriptions"] == .failed)
         }
     }
 

@@ -137,6 +137,19 @@ struct SubscriptionPlanTests {
                 .isEmpty)
     }
 
+    @Test("however busy it was: what does not deliver after it was seen to be missing is lost")
+    func busyAndLost() {
+        var kick = Reviewed()
+        kick.review(listed: [], listsIt: true)
+        for _ in 0..<100 { kick.deliver(Self.chat, after: .seconds(5), gap: .seconds(5)) }
+        #expect(kick.review(after: .seconds(1), listed: []).plan.noticedLoss)
+        // One that was under way.
+        kick.deliver(Self.chat, after: .seconds(1))
+        #expect(kick.review(after: .seconds(120), listed: []).plan.requests.isEmpty)
+        #expect(kick.review(after: .seconds(240), listed: []).plan.requests == [Self.chat])
+        #expect(kick.requestCount == 2)
+    }
+
     @Test("a subscription that is missing once and listed again was never lost")
     func flicker() {
         var kick = Reviewed()

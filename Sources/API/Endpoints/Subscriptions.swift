@@ -57,6 +57,7 @@ enum Subscriptions {
             let type: String
             let state: SubscriptionState
             let listed: Nullable<Int>
+            let lastError: Nullable<String>
             let lastDeliveryAt: Nullable<Timestamp>
         }
 
@@ -72,6 +73,7 @@ enum Subscriptions {
             subscriptions = report.subscriptions.map { listed in
                 Listed(
                     type: listed.subscription.type, state: listed.subscription.state, listed: Nullable(listed.count),
+                    lastError: Nullable(listed.subscription.lastError),
                     lastDeliveryAt: Nullable(listed.subscription.lastDeliveryAt))
             }
         }

@@ -45,10 +45,16 @@ package struct SubscriptionCheck: Sendable {
     private let verifier: WebhookVerifier
     private let publicURL: String
     private let probe: Probe
+    private let onKickAnswer: @Sendable (AppID) -> Void
+    private let recent: RecentChecks
 
+    /// - Parameters:
+    ///   - memory: how long a report is good for others who ask.
+    ///   - onKickAnswer: hears of an app that Kick has just answered for.
     package init(
         subscribing: Subscribing, store: SubscriptionStore, kick: KickAccess, verifier: WebhookVerifier,
-        publicURL: String, probe: @escaping Probe
+        publicURL: String, probe: @escaping Probe, memory: Duration = .seconds(5),
+        onKickAnswer: @escaping @Sendable (AppID) -> Void = { _ in }
     ) {
         self.subscribing = subscribing
         self.store = store
@@ -56,11 +62,31 @@ package struct SubscriptionCheck: Sendable {
         self.verifier = verifier
         self.publicURL = publicURL
         self.probe = probe
+        self.onKickAnswer = onKickAnswer
+        recent = RecentChecks(age: memory)
     }
 
-    /// Everything at once, by the deadline; and has the broadcaster reviewed, whatever is found. Throws `notFound` when the
-    /// tenant has no login of the broadcaster.
+    /// Everything at once, by the deadline; and has the broadcaster reviewed, whatever is found. Who asks again within
+    /// seconds gets the same report: a check costs calls of an app that others use, too.
+    ///
+    /// Throws `notFound` when the tenant has no login of the broadcaster.
     package func run(for broadcasterUserID: Int64, in tenant: TenantID, deadline: Deadline) async throws -> Report {
+        let (promise, isFirst) = recent.join(tenant, broadcasterUserID)
+        if isFirst {
+            do {
+                promise.fulfil(.success(try await look(at: broadcasterUserID, in: tenant, deadline: deadline)))
+            } catch {
+                recent.forget(tenant, broadcasterUserID)
+                promise.fulfil(.failure(error))
+            }
+        }
+        guard let result = await promise.value(until: deadline) else {
+            throw GatewayError(.unavailable, "a check of this broadcaster is under way", retryAfter: 5)
+        }
+        return try result.get()
+    }
+
+    private func look(at broadcasterUserID: Int64, in tenant: TenantID, deadline: Deadline) async throws -> Report {
         let status = try await subscribing.status(of: broadcasterUserID, in: tenant)
         async let reachable = publicURLFinding(deadline)
         async let key = keyFinding(deadline)
@@ -155,6 +181,7 @@ package struct SubscriptionCheck: Sendable {
             let all = try await kick.withAppToken(of: app) { [kick] token throws(KickError) in
                 try await kick.api.subscriptions(broadcasterUserID: broadcaster, token: token, deadline: deadline)
             }
+            onKickAnswer(app)
             return .success(all.filter { $0.broadcasterUserID ?? broadcaster == broadcaster })
         } catch {
             return .failure(error)
@@ -173,21 +200,34 @@ package struct SubscriptionCheck: Sendable {
                 detail: "Kick does not list the app's subscriptions: \(reason).")
         case .success(let listed):
             guard !wanted.isEmpty else {
-                return Finding(name: "subscriptions", verdict: .warning, detail: "No event types are wanted.")
+                return Finding(name: "subscriptions", verdict: .failed, detail: "No event types are wanted.")
             }
-            let missing = wanted.filter { type in !listed.contains { $0.type.rawValue == type } }
+            let missing = status.subscriptions.filter { row in !listed.contains { $0.type.rawValue == row.type } }
+            let refused = missing.filter { $0.state == .failed || $0.state == .limited }
+            if let first = refused.first {
+                return Finding(
+                    name: "subscriptions", verdict: .failed,
+                    detail: """
+                        Kick refuses \(Self.names(refused)): "\(first.lastError ?? "without a reason")". It is asked again, at \
+                        growing intervals.
+                        """)
+            }
             if !missing.isEmpty {
                 return Finding(
                     name: "subscriptions", verdict: missing.count == wanted.count ? .failed : .warning,
                     detail: """
-                        Kick does not list \(missing.joined(separator: ", ")). The list may be minutes old; what is missing is \
-                        asked for again.
+                        Kick does not list \(Self.names(missing)). Its list may be minutes old: what is still missing in two \
+                        minutes, and delivers nothing until then, is asked for again.
                         """)
             }
             return Finding(
                 name: "subscriptions", verdict: .ok,
                 detail: "Kick lists all \(wanted.count) event types that are wanted.")
         }
+    }
+
+    private static func names(_ subscriptions: [EventSubscription]) -> String {
+        subscriptions.map(\.type).joined(separator: ", ")
     }
 
     private static func deliveryFinding(_ status: Subscribing.Status) -> Finding {
@@ -197,7 +237,7 @@ package struct SubscriptionCheck: Sendable {
             return Finding(
                 name: "deliveries", verdict: .warning,
                 detail: """
-                    Nothing has been delivered yet. Write something in the channel's chat: it should come within seconds. If it \
+                    Nothing has been delivered since the types were asked for. Write something in the channel's chat: it should come within seconds. If it \
                     does not, see that webhooks are switched on in Kick's developer settings.
                     """)
         }

@@ -80,7 +80,10 @@ struct SubscriptionPlan {
     private mutating func missed(_ row: inout ObservedSubscription) {
         if isAlive(row) {
             row.kickID = row.deliveredBy ?? row.kickID
-            return becomeActive(&row)
+            becomeActive(&row)
+            // It is watched for as long as the list does not show it: a delivery may have been under way.
+            row.missingSince = now
+            return lookAgain(after: policy.missPatience * 2)
         }
         if let requestedAt = row.requestedAt {
             row.state = .pending
@@ -119,11 +122,10 @@ struct SubscriptionPlan {
         row.lastError = nil
     }
 
-    /// A delivery after it was asked for, or a recent one, tells that the list is wrong.
+    /// A delivery after it was asked for, or after it was seen to be missing, tells that the list is wrong.
     private func isAlive(_ row: ObservedSubscription) -> Bool {
-        guard let deliveredAt = row.deliveredAt else { return false }
-        if let requestedAt = row.requestedAt { return deliveredAt > requestedAt }
-        return deliveredAt.advanced(by: policy.proofOfLife) > now
+        guard let deliveredAt = row.deliveredAt, let since = row.requestedAt ?? row.missingSince else { return false }
+        return deliveredAt > since
     }
 
     private func isSilent(_ row: ObservedSubscription) -> Bool {
@@ -223,7 +225,7 @@ struct SubscriptionPlan {
         result.observed = order.compactMap { rows[$0] }
         for index in result.observed.indices {
             // Lost and had again within one review are two things to tell.
-            if lost.contains(result.observed[index].type) { tell(.lost, index) }
+            if lost.contains(result.observed[index].type) { tell(.lost, index, as: .pending) }
             let trouble = trouble(of: result.observed[index])
             // Being asked for again is no end of a trouble.
             if trouble == nil, result.observed[index].state != .active { continue }
@@ -234,10 +236,11 @@ struct SubscriptionPlan {
     }
 
     /// Once for each trouble, and once for its end.
-    private mutating func tell(_ trouble: SubscriptionTrouble?, _ index: Int) {
+    private mutating func tell(_ trouble: SubscriptionTrouble?, _ index: Int, as state: SubscriptionState? = nil) {
         guard trouble != result.observed[index].announced else { return }
         result.observed[index].announced = trouble
-        let row = result.observed[index]
+        var row = result.observed[index]
+        row.state = state ?? row.state
         let event = SubscriptionEvents.make(trouble, row, of: review.broadcasterUserID, at: now)
         result.news.append((row.type, event))
     }

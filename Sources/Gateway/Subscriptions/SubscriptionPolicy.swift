@@ -8,8 +8,6 @@ package struct SubscriptionPolicy: Sendable {
     package var maximumPatience = Duration.seconds(4 * 3600)
     /// How long something has to be missing in the list, in two looks at least, before it counts as lost.
     package var missPatience = Duration.seconds(120)
-    /// A delivery this recent proves more than a list in which the subscription is missing.
-    package var proofOfLife = Duration.seconds(900)
     /// How long the list may go on showing what was deleted.
     package var deletionPatience = Duration.seconds(900)
     /// First look again while something is under way; it doubles with its age, up to five minutes.

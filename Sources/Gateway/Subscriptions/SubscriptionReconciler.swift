@@ -1,5 +1,5 @@
 import Kick
-import Model
+package import Model
 import Net
 package import Store
 import Synchronization
@@ -206,8 +206,12 @@ package final class SubscriptionReconciler: Sendable {
         }
     }
 
-    private func kickAnswered(_ app: AppID) {
-        apps.withLock { $0[app]?.troubles = 0 }
+    /// Kick is there for this app, as somebody has seen: nobody has to wait any more.
+    package func kickAnswered(_ app: AppID) {
+        apps.withLock { apps in
+            apps[app]?.troubles = 0
+            apps[app]?.pausedUntil = .now()
+        }
     }
 
     /// Something that Kick had is missing: when webhooks were switched off in the dashboard, everything is.

@@ -23,14 +23,32 @@ enum JSONBody {
         return body
     }
 
-    static func decode<Value: Decodable>(_ type: Value.Type = Value.self, from body: [UInt8]) throws -> Value {
+    /// - Parameter others: members that the caller reads by itself.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type = Value.self, from body: [UInt8], besides others: [String] = []
+    ) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
-            return try decoder.decode(Value.self, from: Data(body))
+            let value = try decoder.decode(Value.self, from: Data(body))
+            try refuseUnknownMembers(of: body, for: value, besides: others)
+            return value
         } catch let error as DecodingError {
             throw GatewayError(error)
         }
+    }
+
+    /// A misspelt member must not stand for its default: a replay would repeat everything, a key would never end.
+    private static func refuseUnknownMembers(of body: [UInt8], for value: Any, besides others: [String]) throws {
+        struct Ignored: Decodable {
+            init(from decoder: any Decoder) {}
+        }
+        let known = Set(Mirror(reflecting: value).children.compactMap { $0.label?.snakeCase } + others)
+        let members = try JSONDecoder().decode([String: Ignored].self, from: Data(body)).keys
+        guard let unknown = members.sorted().first(where: { !known.contains($0) }) else { return }
+        throw GatewayError(
+            .invalid, "is not known: there are \(known.sorted().joined(separator: ", "))",
+            field: String(unknown.prefix(100)))
     }
 
     static func encode(_ value: some Encodable, status: Status = .ok) throws -> Response {

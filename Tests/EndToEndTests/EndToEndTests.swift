@@ -59,7 +59,7 @@ struct EndToEndTests {
             let text = String(decoding: pages?.body ?? [], as: UTF8.self)
             let mark = ",\"replayed\":true"
             #expect(streamed.allSatisfy { text.contains($0.data.replacingOccurrences(of: mark, with: "")) })
-            #expect(streamed.contains { $0.data.contains(mark) } && streamed.contains { !$0.data.contains(mark) })
+            #expect(streamed.contains { !$0.data.contains(mark) })
             // P10: with what the gateway said itself the numbers are without gaps.
             let sequences = try await tenant.log().compactMap { event in
                 (event["cursor"] as? String)?.split(separator: ".").last.flatMap { Int($0) }

@@ -22,7 +22,8 @@ struct ReplayTests {
             await until { stream.connections.value == 1 }
 
             // A stretch: first only counted.
-            let order: [String: Any] = ["types": ["channel.*"], "broadcasters": [1001]]
+            let last = try #require(originals.last?["cursor"] as? String)
+            let order: [String: Any] = ["until": last, "types": ["channel.*"], "broadcasters": [1001]]
             let counted = try await deployment.json(
                 .post, "/v1/events/replay", key: tenant.key, body: order.merging(["dry_run": true]) { $1 })
             #expect(counted["count"] as? Int == 3 && counted["dry_run"] as? Bool == true)
@@ -49,9 +50,9 @@ struct ReplayTests {
             let messages = stream.messages.value
             #expect(messages.map(\.event) == Array(repeating: "channel.followed", count: 4) + ["channel.raided"])
             for message in messages.prefix(4) { #expect(message.data.contains(#""origin":"replay""#)) }
-            let last = try #require(messages.last)
-            #expect(last.data.contains(#""origin":"test""#))
-            #expect(last.data.hasSuffix(end))
+            let test = try #require(messages.last)
+            #expect(test.data.contains(#""origin":"test""#))
+            #expect(test.data.hasSuffix(end))
             await stream.stop()
         }
     }
@@ -80,7 +81,7 @@ struct ReplayTests {
             }
             for body in [
                 #"{"after":"x"}"#, #"{"after":"1.1"}"#, #"{"types":[]}"#, #"{"types":["*.a"]}"#,
-                #"{"broadcasters":[-1]}"#,
+                #"{"broadcasters":[-1]}"#, "{}", #"{"after":null}"#, #"{"until":"1.1","since":"x"}"#,
             ] {
                 let answered = try await status("/v1/events/replay", body, key: tenant.key)
                 #expect(answered == 400, "\(body)")

@@ -36,6 +36,9 @@ enum Replays {
         let tenant = try context.requireCaller().tenant
         let after = try Events.cursor(body.after, field: "after")
         let until = try Events.cursor(body.until, field: "until")
+        guard after != nil || until != nil else {
+            throw GatewayError(.invalid, "is missing: say where to begin, or with until where to end", field: "after")
+        }
         let filter = try EventFilter(types: body.types, broadcasters: body.broadcasters?.map(\.description))
         if body.dryRun == true {
             let outcome = try await replay.count(after: after, until: until, filter: filter, in: tenant)
@@ -59,7 +62,7 @@ enum Replays {
             let broadcasterUserId: Int64?
         }
         let bytes = try await JSONBody.bytes(of: context.request, upTo: EventReplay.payloadLimit + JSONBody.limit)
-        let body: Body = try JSONBody.decode(from: bytes)
+        let body: Body = try JSONBody.decode(from: bytes, besides: ["payload"])
         let order = EventReplay.Test(
             type: body.type, broadcasterUserID: body.broadcasterUserId, payload: try payload(in: bytes))
         let event = try await context.services.replay.test(order, in: try context.requireCaller().tenant)

@@ -28,6 +28,7 @@ extension Events {
     static func streamRequest(
         _ query: QueryItems, lastEventID: String?, tenant: TenantID, key: KeyID
     ) throws(GatewayError) -> StreamRequest {
+        try refuseUnknown(query, lists: ["types", "broadcasters"], singles: ["after", "limit", "max_age"])
         // A browser sends the header when it comes back by itself, with the address it began with: the header is newer.
         let resumed = try cursor(lastEventID.map(EventEncoding.cursor(ofLastEventID:)), field: "Last-Event-ID")
         let after = try cursor(query["after"], field: "after")

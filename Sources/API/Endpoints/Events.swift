@@ -16,6 +16,8 @@ enum Events {
     }
 
     static func pageRequest(_ query: QueryItems) throws(GatewayError) -> EventPageRequest {
+        try refuseUnknown(
+            query, lists: ["types", "broadcasters"], singles: ["after", "limit", "since", "until", "include"])
         let limit = try number(query["limit"], in: limits, field: "limit")
         var request = EventPageRequest(
             cursor: try cursor(query["after"], field: "after"), limit: limit ?? defaultLimit)
@@ -52,6 +54,18 @@ enum Events {
     }
 
     // MARK: Parameters
+
+    /// A misspelt filter must not stand for none.
+    static func refuseUnknown(_ query: QueryItems, lists: [String], singles: [String]) throws(GatewayError) {
+        for item in query.items where !lists.contains(item.name) {
+            let name = String(item.name.prefix(100))
+            guard singles.contains(item.name) else {
+                let known = (lists + singles).joined(separator: ", ")
+                throw GatewayError(.invalid, "is no parameter: there are \(known)", field: name)
+            }
+            if query.values(of: item.name).count > 1 { throw GatewayError(.invalid, "is there twice", field: name) }
+        }
+    }
 
     /// Nil for an absent or empty cursor.
     static func cursor(_ text: String?, field: String) throws(GatewayError) -> EventCursor? {

@@ -189,7 +189,7 @@ private struct Trial: Sendable {
                         "limit_per_type": 10_000, "unverified_chat_limit": 1000,
                     ])
                     return 0
-                }, wantedAtFirst: part * types, mayBeLimited: true, slack: 2 * atOnce),
+                }, wantedAtFirst: part * types, mayBeLimited: true, slack: atOnce),
             Trial(
                 id: "everything", name: "an old list, phantoms and errors at once",
                 policy: [

@@ -4,6 +4,7 @@ import Net
 import Telemetry
 
 /// One line per request, at debug for those that went well: the route's pattern, never the address with what was in it.
+/// A 503 is no failure of the request: what is away is said once, not by each of the thousands that come meanwhile.
 enum RequestLog {
     private static let report = Log("request")
 
@@ -15,7 +16,7 @@ enum RequestLog {
             "request_id": .string(request.id.description), "method": .string(request.method.rawValue),
             "route": .string(route), "status": .int(Int(response.status.code)), "microseconds": .int(microseconds),
         ]
-        if response.status.isServerError {
+        if response.status.isServerError, response.status != .serviceUnavailable {
             report.warning("request", fields)
         } else {
             report.debug("request", fields)

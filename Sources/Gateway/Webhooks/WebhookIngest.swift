@@ -30,14 +30,19 @@ package final class WebhookIngest: Sendable {
     private let webhooks: GroupCommit<IncomingEvent, Outcome>
     private let claims: GroupCommit<IncomingEvent, Outcome>
 
-    /// - Parameter deliveries: is told of every webhook that is new.
-    package convenience init(log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil) {
-        self.init(log: log, feed: feed, deliveries: deliveries, limits: CommitLimits())
+    /// - Parameters:
+    ///   - deliveries: is told of every webhook that is new.
+    ///   - memory: how long message ids are remembered: longer than a webhook may be old, or it could be stored again (P9).
+    ///     Every day costs each webhook a look into that day.
+    package convenience init(
+        log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, memory: Duration = .seconds(4 * 86_400)
+    ) {
+        self.init(log: log, feed: feed, deliveries: deliveries, memory: memory, limits: CommitLimits())
     }
 
     init(
-        log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, limits: CommitLimits,
-        places: Int = WebhookIngest.placeLimit
+        log: EventLog, feed: EventFeed, deliveries: DeliveryTracker? = nil, memory: Duration = .seconds(4 * 86_400),
+        limits: CommitLimits, places: Int = WebhookIngest.placeLimit
     ) {
         self.places = Atomic(places)
         let commit = EventCommit(feed: feed, deliveries: deliveries, counters: counters, reports: reports)
@@ -45,14 +50,14 @@ package final class WebhookIngest: Sendable {
             try await commit(events) {
                 $0.recognized.contains($1) ? .notSubscribed : .unknownBroadcaster
             } _: {
-                try await log.append(events)
+                try await log.append(events, memory: memory)
             }
         }
         claims = GroupCommit(limits: limits) { events in
             try await commit(events) { _, _ in
                 .noSingleTenant
             } _: {
-                try await log.append(claims: events)
+                try await log.append(claims: events, memory: memory)
             }
         }
     }

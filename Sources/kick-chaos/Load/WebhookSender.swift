@@ -17,7 +17,7 @@ final class WebhookSender: @unchecked Sendable {
         /// One in so many is sent to two replicas at the same time; 0: none.
         var twinEvery = 0
         /// Attempts at one time; descriptors are what they cost.
-        var attemptsAtOnce = 12_000
+        var attemptsAtOnce = 4000
     }
 
     struct Counts: Sendable {

@@ -102,8 +102,8 @@ struct Config {
         return Config(
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
             masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
-            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge, streamLimits: streamLimits,
-            loopCount: loopCount, resources: resources)
+            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge,
+            streamLimits: streamLimits, loopCount: loopCount, resources: resources)
     }
 
     private static func readStreamLimits(_ environment: inout Environment) -> StreamLimits {

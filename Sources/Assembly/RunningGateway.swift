@@ -108,7 +108,8 @@ final class RunningGateway: Sendable {
             quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens, feed: feed,
             replay: EventReplay(log: log, logins: logins),
             retention: TenantRetention(log: log, standard: config.retention, minimum: config.webhookMaximumAge),
-            verifier: verifier, ingest: WebhookIngest(
+            verifier: verifier,
+            ingest: WebhookIngest(
                 log: log, feed: feed, deliveries: deliveries, memory: config.webhookMaximumAge + .seconds(86_400)),
             missing: { await missing(database) }, adminKey: config.adminKey, isHTTPS: config.isHTTPS,
             contract: try contract(config))

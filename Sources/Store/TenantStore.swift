@@ -91,7 +91,8 @@ package struct TenantStore: Sendable {
 
     package func apps() async throws -> [SecretApp] {
         let rows = try await database.query(
-            "SELECT id, name, client_id, client_secret_sealed, is_default, is_verified, created_at FROM apps ORDER BY id")
+            "SELECT id, name, client_id, client_secret_sealed, is_default, is_verified, created_at FROM apps ORDER BY id"
+        )
         // A secret that does not open (a key is missing) must not take the other apps with it.
         var apps: [SecretApp] = []
         for row in rows {

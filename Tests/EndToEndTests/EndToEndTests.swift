@@ -161,7 +161,8 @@ struct EndToEndTests {
                 let payload = try EventCatalog.decode(Array(body.utf8), type: EventType(rawValue: type), version: "1")
                 #expect(payload != nil)
             }
-            #expect(text.split(separator: #""origin":"kick""#, omittingEmptySubsequences: false).count == files.count + 1)
+            #expect(
+                text.split(separator: #""origin":"kick""#, omittingEmptySubsequences: false).count == files.count + 1)
         }
     }
 

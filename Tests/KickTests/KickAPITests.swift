@@ -173,7 +173,8 @@ struct KickAPITests {
         let stub = KickStub(400, #"{"data":"event subscription limit reached","message":"Bad request"}"#)
         let error = await #expect(throws: KickError.self) {
             try await KickAPI(exchange: stub.exchange)
-                .subscribe(to: EventCatalog.entries.map(\.type), broadcasterUserID: 1, token: Self.token, deadline: .never)
+                .subscribe(
+                    to: EventCatalog.entries.map(\.type), broadcasterUserID: 1, token: Self.token, deadline: .never)
         }
         #expect(error?.isSubscriptionLimit == true)
         #expect(error?.kind == .badRequest)

@@ -91,7 +91,8 @@ struct KickClientTests {
             let token = try await client.oauth.appToken(deadline: client.deadline).accessToken
             let error = await #expect(throws: KickError.self) {
                 _ = try await client.api.subscribe(
-                    to: EventCatalog.entries.map(\.type), broadcasterUserID: 1001, token: token, deadline: client.deadline)
+                    to: EventCatalog.entries.map(\.type), broadcasterUserID: 1001, token: token,
+                    deadline: client.deadline)
             }
             #expect(error?.isSubscriptionLimit == true)
         }

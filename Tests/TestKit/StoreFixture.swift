@@ -87,7 +87,8 @@ package final class StoreFixture: Sendable {
             id(LoginID.self),
             account: LoginStore.Account(kickUserID: kickUserID, username: "user\(kickUserID)", slug: nil),
             tokens: TokenPair(
-                access: Secret(access), refresh: Secret(refresh), lifetime: lifetime, scopes: ["user:read", "events:subscribe"]),
+                access: Secret(access), refresh: Secret(refresh), lifetime: lifetime,
+                scopes: ["user:read", "events:subscribe"]),
             app: tenant.appID, refreshAfter: refreshAfter, link: link, in: tenant.id)
     }
 

@@ -87,8 +87,7 @@ let package = Package(
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
         program(
             "kick-bench", "ProcessKit", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model", "HTTP",
-            "HTTPClient",
-            "Crypto", "Net", "Telemetry"),
+            "HTTPClient", "Crypto", "Net", "Telemetry"),
         program(
             "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox",
             "Model",

@@ -52,8 +52,8 @@ final class WireStage: Sendable {
             let query = try request.query()
             let last = request.fields[.lastEventID]
             if Events.isOver(last, query) { return Events.over }
-            let stream = try Events.streamRequest(
-                query, lastEventID: last, tenant: tenant, key: KeyID(unchecked: query["key"] ?? "key_1"))
+            let key = KeyID(unchecked: request.fields[.authorization] ?? "key_1")
+            let stream = try Events.streamRequest(query, lastEventID: last, tenant: tenant, key: key)
             return try await Events.stream(stream, feed: feed)
         } catch {
             return Problem.response(to: error, request: request, route: "stream")
@@ -98,10 +98,9 @@ final class WireStage: Sendable {
         let address = try #require(address.value)
         let stream = try await ByteStream.connect(to: address, deadline: .after(.seconds(20)))
         let client = WireClient(stream)
-        let separator = query.isEmpty ? "?" : "&"
         let field = lastEventID.map { "Last-Event-ID: \($0)\r\n" } ?? ""
         try await client.begin(
-            "GET /v1/events/stream\(query)\(separator)key=\(key) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(field)\r\n"
+            "GET /v1/events/stream\(query) HTTP/1.1\r\nHost: a\r\nAuthorization: \(key)\r\nConnection: close\r\n\(field)\r\n"
         )
         return client
     }

@@ -38,19 +38,20 @@ extension SubscriptionStore {
         package let isVerified: Bool
     }
 
-    /// Claims apps whose census is due, each for `lease`.
-    package func claimCensuses(lease: Duration) async throws(DatabaseError) -> [Census] {
+    /// Claims an app whose census is due, for `lease`; nil when none is.
+    package func claimCensus(lease: Duration) async throws(DatabaseError) -> Census? {
         let rows = try await database.query(
             """
             UPDATE apps SET census_lease_until = now() + \(lease)
-            WHERE id IN (
+            WHERE id = (
                 SELECT id FROM apps
                 WHERE census_due_at <= now() AND (census_lease_until IS NULL OR census_lease_until < now())
                     AND EXISTS (SELECT FROM watched_broadcasters WHERE app_id = apps.id)
+                ORDER BY census_due_at LIMIT 1
                 FOR UPDATE SKIP LOCKED)
             RETURNING id, is_verified
             """)
-        return try rows.map { row throws(DatabaseError) in
+        return try rows.first.map { row throws(DatabaseError) in
             Census(app: try row["id", as: AppID.self], isVerified: try row["is_verified", as: Bool.self])
         }
     }

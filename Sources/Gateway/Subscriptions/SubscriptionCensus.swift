@@ -44,7 +44,8 @@ package struct SubscriptionCensus: Sendable {
 
     package func takeDue() async {
         do {
-            for census in try await store.claimCensuses(lease: Self.lease) { try await take(census) }
+            // One lease for one app: they take their time, one after the other.
+            while let census = try await store.claimCensus(lease: Self.lease) { try await take(census) }
         } catch {
             Self.report.warning("the quota of subscriptions cannot be counted", ["error": .string("\(error)")])
         }

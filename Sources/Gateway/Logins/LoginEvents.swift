@@ -1,4 +1,3 @@
-import FoundationEssentials
 package import Model
 
 /// What the log is told of a login.
@@ -89,10 +88,6 @@ package enum LoginEvents {
         let body = Body(
             loginID: login.text, kickUserID: kickUserID, username: username, state: state, reason: reason,
             scopes: scopes, missingScopes: missingScopes, at: .now())
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Texts, numbers and lists of texts: nothing in it can fail to be written.
-        let bytes = (try? encoder.encode(body)).map(Array.init) ?? Array("{}".utf8)
-        return GatewayEvent(type: kind.rawValue, broadcasterUserID: kickUserID, body: bytes)
+        return GatewayEvent(type: kind.rawValue, broadcasterUserID: kickUserID, payload: body)
     }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Model
 
 /// The events `gateway.subscription.*`: a wanted event type does not come as it should, or does again.
@@ -52,12 +51,8 @@ enum SubscriptionEvents {
             broadcasterUserID: broadcasterUserID, subscriptionType: subscription.type, state: subscription.state,
             reason: reason, lastDeliveryAt: subscription.deliveredAt,
             usualGapSeconds: subscription.usualGap.map(\.components.seconds), at: time)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Texts and numbers: nothing in it can fail to be written.
-        let bytes = (try? encoder.encode(body)).map(Array.init) ?? Array("{}".utf8)
         return GatewayEvent(
             type: "gateway.subscription." + (trouble?.rawValue ?? "active"), broadcasterUserID: broadcasterUserID,
-            body: bytes)
+            payload: body)
     }
 }

@@ -30,7 +30,6 @@ CREATE TABLE watched_broadcasters (
     fence               bigint NOT NULL DEFAULT 0,
     -- Raised by every change of a wish, so that who read the wishes before it knows that it is not done.
     wish_changes        bigint NOT NULL DEFAULT 0,
-    reviewed_at         timestamptz,
     -- Reviews in a row that came to nothing, and why the last did.
     failures            bigint NOT NULL DEFAULT 0,
     last_error          text,

@@ -240,7 +240,7 @@ extension SubscriptionStore {
             try await Self.tell(result.news, review, transaction)
             try await transaction.execute(
                 """
-                UPDATE watched_broadcasters SET lease_until = NULL, reviewed_at = now(),
+                UPDATE watched_broadcasters SET lease_until = NULL,
                     -- Whoever changed a wish meanwhile, or had something delivered that is news, has made it due again.
                     due_at = CASE WHEN due_at > now() THEN now() + \(result.lookAgainAfter) ELSE now() END,
                     failures = CASE WHEN \(result.error != nil) THEN failures + 1 ELSE 0 END, last_error = \(result.error)

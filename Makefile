@@ -20,7 +20,7 @@ help:
 	@echo "make check    formatting, warnings as errors, tests, linkage: what a change must pass"
 	@echo "make format   format the sources in place"
 	@echo "make bench    the performance table (release build)"
-	@echo "make chaos    gateways and databases killed at the worst moments: no login and no event may be lost (55 minutes)"
+	@echo "make chaos    gateways and databases killed at the worst moments: no login and no event may be lost (50 minutes)"
 	@echo "make build    debug build        make release  release build"
 	@echo "make deps     install what is missing (Debian)"
 	@echo "make clean    remove build folders"

@@ -46,14 +46,16 @@ enum Problem {
         switch code {
         case .invalid: .badRequest
         case .unauthenticated: .unauthorized
-        case .forbidden: .forbidden
+        case .forbidden, .missingScope, .kickForbidden: .forbidden
         case .notFound: .notFound
-        case .conflict: .conflict
+        case .conflict, .idempotencyConflict: .conflict
+        case .kickRejected, .idempotencyKeyReused: .unprocessableContent
         case .tooLarge: .contentTooLarge
         case .rateLimited, .tooManyStreams: .tooManyRequests
-        case .reconnectRequired: .failedDependency
+        case .reconnectRequired, .kickUnauthorized: .failedDependency
         case .upstream: .badGateway
-        case .unavailable: .serviceUnavailable
+        case .kickTimedOut: .gatewayTimeout
+        case .unavailable, .kickRateLimited: .serviceUnavailable
         case .internal: .internalServerError
         }
     }

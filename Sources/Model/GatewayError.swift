@@ -15,8 +15,24 @@ package struct GatewayError: Error, CustomStringConvertible {
         case tooManyStreams = "too_many_streams"
         /// The login behind the request has no tokens that Kick takes: its broadcaster must connect again.
         case reconnectRequired = "reconnect_required"
-        /// Kick refused or failed.
-        case upstream
+        /// Kick refused the request: something in it, or the state of the channel, does not allow it.
+        case kickRejected = "kick_rejected"
+        /// Kick forbids it: the account behind the login has not the right, such as that of a moderator.
+        case kickForbidden = "kick_forbidden"
+        /// The account behind the login has not granted what the request needs.
+        case missingScope = "missing_scope"
+        /// Kick refuses a token that it gave out a moment ago.
+        case kickUnauthorized = "kick_unauthorized"
+        /// Kick limits our rate, or we keep within what we may ask of it.
+        case kickRateLimited = "kick_rate_limited"
+        /// Kick failed, or said something that cannot be understood.
+        case upstream = "kick_failed"
+        /// Kick did not answer in time.
+        case kickTimedOut = "kick_timed_out"
+        /// The `Idempotency-Key` was used for another request.
+        case idempotencyKeyReused = "idempotency_key_reused"
+        /// A request with this `Idempotency-Key` is under way, or broke off so that nobody knows what became of it.
+        case idempotencyConflict = "idempotency_conflict"
         /// The gateway cannot do it now: the database is away, or a queue is full. Trying later may help.
         case unavailable
         case `internal`
@@ -29,12 +45,47 @@ package struct GatewayError: Error, CustomStringConvertible {
     package let field: String?
     /// Seconds after which a retry makes sense.
     package let retryAfter: Int?
+    /// What Kick said, when it did.
+    package var kick: KickWords?
+    /// How the scopes that are missing can be got.
+    package var consent: MissingConsent?
 
-    package init(_ code: Code, _ message: String, field: String? = nil, retryAfter: Int? = nil) {
+    package init(
+        _ code: Code, _ message: String, field: String? = nil, retryAfter: Int? = nil, kick: KickWords? = nil,
+        consent: MissingConsent? = nil
+    ) {
         self.code = code
         self.message = message
         self.field = field
         self.retryAfter = retryAfter
+        self.kick = kick
+        self.consent = consent
+    }
+
+    /// Kick's own status, if it answered, and its words, if it had any.
+    package struct KickWords: Sendable, Equatable {
+        package let status: Int?
+        package let message: String?
+
+        package init(status: Int?, message: String?) {
+            self.status = status
+            self.message = message
+        }
+    }
+
+    /// Scopes of Kick's that a login has not been granted.
+    package struct MissingConsent: Sendable, Equatable {
+        package let scopes: [String]
+        /// The login that lacks them.
+        package let login: LoginID
+        /// A connect link that asks for them. Nil for a key that may not make one.
+        package let url: String?
+
+        package init(scopes: [String], login: LoginID, url: String?) {
+            self.scopes = scopes
+            self.login = login
+            self.url = url
+        }
     }
 
     package var description: String { "\(code.rawValue): \(message)" }

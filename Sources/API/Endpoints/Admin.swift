@@ -109,7 +109,7 @@ enum Admin {
             return scope
         }
         let (key, secret) = try await context.services.administration.createKey(
-            name: body.name, scopes: scopes ?? KeyScope.allCases, expiresAt: body.expiresAt, in: tenant)
+            name: body.name, scopes: scopes ?? KeyScope.standard, expiresAt: body.expiresAt, in: tenant)
         return try JSONBody.encode(KeyView(key, secret: secret.reveal()), status: .created)
     }
 

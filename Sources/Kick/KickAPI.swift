@@ -3,7 +3,8 @@ import HTTP
 package import Net
 package import Telemetry
 
-/// Kick's REST API, as far as the gateway's own work needs it (FACTS §2, §3). Keeps nothing; retries nothing.
+/// Kick's REST API (FACTS §2, §3): users, channels and the public key here, one more file per topic. Keeps nothing;
+/// retries nothing.
 ///
 /// `token` is a user token or an app token, whichever the call's comment says.
 package struct KickAPI: Sendable {
@@ -98,14 +99,15 @@ package struct KickAPI: Sendable {
     }
 
     /// As many GETs as `values` need. No values, no call: without a filter Kick would answer about the token's owner.
-    private func batches<Element: Decodable>(
-        of values: [String], named name: String, _ path: String, token: Secret<String>, _ deadline: Deadline
+    func batches<Element: Decodable>(
+        of values: [String], named name: String, _ path: String, length: Int = Self.batchLength,
+        token: Secret<String>, _ deadline: Deadline
     ) async throws(KickError) -> [Element] {
         var seen: Set<String> = []
         let unique = values.filter { seen.insert($0).inserted }
         var elements: [Element] = []
-        for start in stride(from: 0, to: unique.count, by: Self.batchLength) {
-            let batch = unique[start..<min(start + Self.batchLength, unique.count)]
+        for start in stride(from: 0, to: unique.count, by: length) {
+            let batch = unique[start..<min(start + length, unique.count)]
             elements += try await list(path, batch.map { (name, $0) }, token: token, deadline)
         }
         return elements

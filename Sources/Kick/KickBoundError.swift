@@ -97,5 +97,18 @@ package struct KickID: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// Ids, one by one.
+    static func list(_ texts: [String], named field: String) throws(KickBoundError) -> [KickID] {
+        var ids: [KickID] = []
+        for text in texts { ids.append(try KickID(text, named: field)) }
+        return ids
+    }
+
+    /// Nil for nil.
+    static func ifAny(_ text: String?, named field: String) throws(KickBoundError) -> KickID? {
+        guard let text else { return nil }
+        return try KickID(text, named: field)
+    }
+
     package var description: String { text }
 }

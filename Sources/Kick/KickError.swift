@@ -17,7 +17,7 @@ package struct KickError: Error, Equatable, Sendable {
         case badRequest
         /// 404.
         case notFound
-        /// 409.
+        /// 409; and a channel that has had all its ad breaks.
         case conflict
         /// 5xx.
         case serverTrouble
@@ -43,12 +43,17 @@ package struct KickError: Error, Equatable, Sendable {
     package let message: String?
     /// How long Kick asks us to wait, 0 to 1 hour; nil when it says nothing.
     package let retryAfter: Duration?
+    /// Whether an answer may still come, and was not waited for.
+    package let isTimeout: Bool
 
-    package init(_ kind: Kind, status: Int? = nil, message: String? = nil, retryAfter: Duration? = nil) {
+    package init(
+        _ kind: Kind, status: Int? = nil, message: String? = nil, retryAfter: Duration? = nil, isTimeout: Bool = false
+    ) {
         self.kind = kind
         self.status = status
         self.message = message
         self.retryAfter = retryAfter
+        self.isTimeout = isTimeout
     }
 
     /// Whether the same call may well succeed later without anybody doing anything.
@@ -99,7 +104,7 @@ extension KickError: CustomStringConvertible, CustomDebugStringConvertible {
 
 extension KickError {
     /// The error that an answer of the API stands for (FACTS §2.1). Only for answers that are no success.
-    init(_ answer: KickAnswer, to request: KickRequest) {
+    package init(_ answer: KickAnswer, to request: KickRequest) {
         let facts = ErrorFacts(answer.body)
         let kind: Kind =
             switch answer.status {
@@ -109,6 +114,8 @@ extension KickError {
             case 403: facts.isEnvelope ? .forbidden : .edgeBlocked
             case 404: .notFound
             case 409: .conflict
+            // Not our rate: the channel has had its ad breaks, and asking again soon will not help (FACTS §2.13).
+            case 429 where facts.message == "MAX_AD_BREAKS_REACHED": .conflict
             case 429: .rateLimited
             case 500...599: .serverTrouble
             default: .unexpected

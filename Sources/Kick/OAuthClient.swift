@@ -86,8 +86,7 @@ package struct OAuthClient: Sendable {
 
     /// What Kick knows about a token. Throws `unauthorized` for one that Kick does not know at all.
     package func introspect(_ token: Secret<String>, deadline: Deadline) async throws(KickError) -> TokenFacts {
-        let request = KickRequest(.post, .id, "/oauth/token/introspect", bearer: token)
-        return try Envelope<TokenFacts>.data(of: try await exchange(request, deadline), to: request)
+        try await KickAPI(exchange: exchange).introspect(token, deadline: deadline)
     }
 
     private func tokens(_ request: KickRequest, _ deadline: Deadline) async throws(KickError) -> TokenSet {

@@ -29,7 +29,9 @@ extension KickError {
         case .protocolViolation, .bodyTooLarge:
             self.init(.undecodable, message: error.description)
         case .resolve, .connect, .tls, .timedOut, .connectionLost, .poolExhausted, .cancelled:
-            self.init(.unreachable(requestSent: error.requestMayHaveArrived), message: error.description)
+            self.init(
+                .unreachable(requestSent: error.requestMayHaveArrived), message: error.description,
+                isTimeout: error.kind == .timedOut)
         }
     }
 }

@@ -36,14 +36,22 @@ package struct KeyStore: Sendable {
         return try rows.map { row throws(DatabaseError) in try Self.key(row) }
     }
 
+    /// A key with the app that its tenant uses.
+    package struct Holder: Sendable {
+        package let key: APIKey
+        package let app: AppID
+    }
+
     /// The key whose secret hashes to this: the way from a credential to its tenant.
-    package func key(tokenHash: [UInt8]) async throws(DatabaseError) -> APIKey? {
+    package func holder(tokenHash: [UInt8]) async throws(DatabaseError) -> Holder? {
         let rows = try await database.query(
             """
-            SELECT id, tenant_id, name, hint, scopes, created_at, expires_at, revoked_at
-            FROM api_keys WHERE token_hash = \(tokenHash)
+            SELECT api_keys.id, tenant_id, api_keys.name, hint, scopes, api_keys.created_at, expires_at, revoked_at, app_id
+            FROM api_keys JOIN tenants ON tenants.id = tenant_id WHERE token_hash = \(tokenHash)
             """)
-        return try rows.first.map { row throws(DatabaseError) in try Self.key(row) }
+        return try rows.first.map { row throws(DatabaseError) in
+            Holder(key: try Self.key(row), app: try row["app_id", as: AppID.self])
+        }
     }
 
     /// Revokes a key for good and announces it at commit. Nil when there is no such key; harmless when repeated.

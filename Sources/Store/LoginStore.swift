@@ -178,6 +178,19 @@ package struct LoginStore: Sendable {
         return try rows.first.map { row throws(DatabaseError) in try Self.login(row) }
     }
 
+    /// The login of a Kick user, on the tenant's present app if there are several.
+    package func login(ofUser kickUserID: Int64, in tenant: TenantID) async throws(DatabaseError) -> Login? {
+        let rows = try await database.query(
+            """
+            SELECT \(unescaped: Self.columns) FROM logins
+            WHERE tenant_id = \(tenant) AND kick_user_id = \(kickUserID)
+            ORDER BY state = 'connected' DESC,
+                app_id = (SELECT app_id FROM tenants WHERE id = \(tenant)) DESC, connected_at DESC
+            LIMIT 1
+            """)
+        return try rows.first.map { row throws(DatabaseError) in try Self.login(row) }
+    }
+
     package func login(_ id: LoginID, in tenant: TenantID) async throws(DatabaseError) -> Login? {
         let rows = try await database.query(
             "SELECT \(unescaped: Self.columns) FROM logins WHERE tenant_id = \(tenant) AND id = \(id)")

@@ -8,13 +8,16 @@ import Telemetry
 /// Who calls: made by ``AccessControl`` alone, so that code that holds one knows that a credential was checked.
 package struct Caller: Sendable {
     package let tenant: TenantID
+    /// The tenant's app.
+    package let app: AppID
     package let key: KeyID
     package let scopes: Set<KeyScope>
     /// When the key stops opening doors; nil for never.
     package let expiresAt: Timestamp?
 
-    fileprivate init(_ key: APIKey) {
+    fileprivate init(_ key: APIKey, app: AppID) {
         tenant = key.tenantID
+        self.app = app
         self.key = key.id
         scopes = Set(key.scopes)
         expiresAt = key.expiresAt
@@ -34,7 +37,7 @@ package struct Caller: Sendable {
 /// announced still takes effect within that time (P15).
 package final class AccessControl: Sendable {
     private struct Remembered {
-        let key: APIKey?
+        let holder: KeyStore.Holder?
         let until: Deadline
     }
 
@@ -51,10 +54,10 @@ package final class AccessControl: Sendable {
     /// The caller whose secret this is. Throws `unauthenticated`, without telling apart unknown, revoked and expired.
     package func caller(secret: String) async throws -> Caller {
         let hash = SecretToken.hash(of: secret)
-        guard let key = try await key(hash), key.isUsable(at: .now()) else {
+        guard let holder = try await holder(hash), holder.key.isUsable(at: .now()) else {
             throw GatewayError(.unauthenticated, "the API key is not valid")
         }
-        return Caller(key)
+        return Caller(holder.key, app: holder.app)
     }
 
     /// Forgets what is remembered: a key was revoked.
@@ -62,15 +65,15 @@ package final class AccessControl: Sendable {
         remembered.withLock { $0.removeAll(keepingCapacity: true) }
     }
 
-    private func key(_ hash: [UInt8]) async throws -> APIKey? {
+    private func holder(_ hash: [UInt8]) async throws -> KeyStore.Holder? {
         let now = Deadline.now()
-        if let known = remembered.withLock({ $0[hash] }), known.until > now { return known.key }
-        let key = try await store.key(tokenHash: hash)
+        if let known = remembered.withLock({ $0[hash] }), known.until > now { return known.holder }
+        let holder = try await store.holder(tokenHash: hash)
         remembered.withLock { remembered in
             // Guessing fills the memory with misses; it is small and short-lived, so it is simply emptied.
             if remembered.count >= Self.capacity { remembered.removeAll(keepingCapacity: true) }
-            remembered[hash] = Remembered(key: key, until: now + Self.lifetime)
+            remembered[hash] = Remembered(holder: holder, until: now + Self.lifetime)
         }
-        return key
+        return holder
     }
 }

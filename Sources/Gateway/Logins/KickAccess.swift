@@ -7,7 +7,7 @@ package import Telemetry
 package final class KickAccess: Sendable {
     package let servers: KickServers
     package let api: KickAPI
-    private let exchange: KickExchange
+    let exchange: KickExchange
     let apps: AppDirectory
     private let tokens: AppTokens
 

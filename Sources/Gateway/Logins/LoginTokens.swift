@@ -116,6 +116,6 @@ package struct LoginTokens: Sendable {
         }
     }
 
-    private static let mustReconnect = GatewayError(
+    static let mustReconnect = GatewayError(
         .reconnectRequired, "Kick takes none of this login's tokens: its broadcaster must connect again")
 }

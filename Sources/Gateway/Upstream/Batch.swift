@@ -1,0 +1,69 @@
+import Kick
+package import Model
+
+/// What became of a list of ids that was asked for: Kick takes them in pieces, and each piece can fail for itself.
+package struct Batch<Element: Sendable>: Sendable {
+    package struct Failure: Sendable {
+        package let id: String
+        package let code: GatewayError.Code
+        package let detail: String
+    }
+
+    package private(set) var found: [Element] = []
+    /// Asked for, and unknown to Kick.
+    package private(set) var missing: [String] = []
+    package private(set) var failed: [Failure] = []
+
+    var isWhole: Bool { failed.isEmpty }
+
+    /// Asks for the pieces one after the other. Throws only when all of them failed.
+    ///
+    /// A piece that Kick refuses is halved until what spoils it stands alone: for Kick one bad slug spoils all
+    /// (FACTS §2.3). That one is missing then.
+    ///
+    /// - Parameters:
+    ///   - names: what an element can have been asked for by, in small letters.
+    static func load(
+        _ asked: [String], names: @Sendable (Element) -> [String],
+        piece: @Sendable ([String]) async throws(KickError) -> [Element]
+    ) async throws(KickError) -> Batch {
+        var batch = Batch()
+        var pieces = stride(from: 0, to: asked.count, by: KickAPI.batchLength).map {
+            Array(asked[$0..<min($0 + KickAPI.batchLength, asked.count)])
+        }
+        var lastError: KickError?
+        while let next = pieces.popLast() {
+            switch await result(of: next, piece) {
+            case .success(let elements): batch.add(elements, of: next, names)
+            case .failure(let error) where error.kind == .badRequest && next.count > 1:
+                pieces.append(Array(next[(next.count / 2)...]))
+                pieces.append(Array(next[..<(next.count / 2)]))
+            case .failure(let error) where error.kind == .badRequest: batch.missing += next
+            // Another token is to be tried: by whoever gave us this one.
+            case .failure(let error) where error.kind == .unauthorized: throw error
+            case .failure(let error):
+                lastError = error
+                let trouble = KickTrouble.gatewayError(error, isLogin: false, changes: false)
+                batch.failed += next.map { Failure(id: $0, code: trouble.code, detail: trouble.message) }
+            }
+        }
+        if let lastError, batch.failed.count == asked.count { throw lastError }
+        return batch
+    }
+
+    private mutating func add(_ elements: [Element], of piece: [String], _ names: (Element) -> [String]) {
+        found += elements
+        let known = Set(elements.flatMap(names))
+        missing += piece.filter { !known.contains($0.lowercased()) }
+    }
+
+    private static func result(
+        of piece: [String], _ ask: @Sendable ([String]) async throws(KickError) -> [Element]
+    ) async -> Result<[Element], KickError> {
+        do {
+            return .success(try await ask(piece))
+        } catch {
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Model
+import Net
+
+/// How often Kick is asked one thing on behalf of one app, shared fairly between the tenants that use it. Pure: what to
+/// do is its answer, and time comes in as a parameter.
+///
+/// Kick publishes no limits (FACTS §2.1), so there are two rules: never faster than our own rate, and not at all while a
+/// 429 has its effect. Who has to wait stands in a queue of his tenant's; the queues take turns, so that one tenant's
+/// thousand requests delay another's single one by one.
+struct CallBudget {
+    struct Policy: Sendable {
+        /// Calls per second in the long run, and at once after a pause.
+        var rate = 20.0
+        var burst = 40.0
+        /// Who comes when so many wait is sent away.
+        var waiting = 256
+        /// The pause after a 429 that says nothing, doubled with each further one up to the longest.
+        var firstPause = Duration.seconds(1)
+        var longestPause = Duration.seconds(60)
+    }
+
+    typealias Ticket = UInt64
+
+    enum Admission: Equatable {
+        case go
+        /// To be admitted by ``admit(at:)``.
+        case wait(Ticket)
+        case refused(retryAfter: Duration)
+    }
+
+    private struct Line {
+        let tenant: TenantID
+        var tickets: [Ticket]
+    }
+
+    private let policy: Policy
+    private var tokens: Double
+    private var refilledAt: Deadline
+    private var pausedUntil = Deadline(nanoseconds: 0)
+    /// How many 429 came in a row.
+    private var refusals = 0
+    /// The tenants that wait; the first one's turn is next.
+    private var lines: [Line] = []
+    private var lastTicket: Ticket = 0
+
+    init(policy: Policy, at now: Deadline) {
+        self.policy = policy
+        tokens = policy.burst
+        refilledAt = now
+    }
+
+    var waitingCount: Int { lines.reduce(0) { $0 + $1.tickets.count } }
+
+    /// - Parameter deadline: until when the caller can wait.
+    mutating func ask(for tenant: TenantID, until deadline: Deadline, at now: Deadline) -> Admission {
+        refill(at: now)
+        if lines.isEmpty, pausedUntil <= now, tokens >= 1 {
+            tokens -= 1
+            return .go
+        }
+        guard pausedUntil < deadline else { return .refused(retryAfter: pausedUntil - now) }
+        guard waitingCount < policy.waiting else { return .refused(retryAfter: .seconds(1)) }
+        lastTicket += 1
+        if let index = lines.firstIndex(where: { $0.tenant == tenant }) {
+            lines[index].tickets.append(lastTicket)
+        } else {
+            lines.append(Line(tenant: tenant, tickets: [lastTicket]))
+        }
+        return .wait(lastTicket)
+    }
+
+    /// Who waits no longer.
+    mutating func leave(_ ticket: Ticket) {
+        for index in lines.indices {
+            lines[index].tickets.removeAll { $0 == ticket }
+        }
+        lines.removeAll { $0.tickets.isEmpty }
+    }
+
+    /// Who may go now, and when to ask again; nil when nobody waits.
+    mutating func admit(at now: Deadline) -> (admitted: [Ticket], next: Deadline?) {
+        refill(at: now)
+        var admitted: [Ticket] = []
+        while pausedUntil <= now, tokens >= 1, !lines.isEmpty {
+            tokens -= 1
+            var line = lines.removeFirst()
+            admitted.append(line.tickets.removeFirst())
+            if !line.tickets.isEmpty { lines.append(line) }
+        }
+        guard !lines.isEmpty else { return (admitted, nil) }
+        let untilToken = now + .seconds(max(0, 1 - tokens) / policy.rate)
+        return (admitted, max(pausedUntil, untilToken))
+    }
+
+    /// Kick has answered 429.
+    ///
+    /// - Parameters:
+    ///   - retryAfter: what Kick asks for, if it does.
+    ///   - jitter: 0…1, so that several replicas do not come back together.
+    mutating func limited(retryAfter: Duration?, jitter: Double, at now: Deadline) {
+        refusals += 1
+        let doubled = policy.firstPause * (1 << min(refusals - 1, 16))
+        let pause = retryAfter ?? min(doubled, policy.longestPause)
+        pausedUntil = max(pausedUntil, now + pause + pause * (0.25 * jitter))
+        tokens = min(tokens, 1)
+    }
+
+    /// Kick has answered something else.
+    mutating func answered() {
+        refusals = 0
+    }
+
+    private mutating func refill(at now: Deadline) {
+        guard now > refilledAt else { return }
+        tokens = min(policy.burst, tokens + ((now - refilledAt) / .seconds(1)) * policy.rate)
+        refilledAt = now
+    }
+}

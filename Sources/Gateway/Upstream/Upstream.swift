@@ -1,0 +1,230 @@
+import HTTP
+import Kick
+import Model
+import Net
+package import Store
+import Telemetry
+
+/// Tenants' calls to Kick, with the care that Kick needs: within budgets, repeated when that is safe, asked once for all
+/// who want to know the same, and remembered for a while.
+package final class Upstream: Sendable {
+    /// How calls are made. Times are for one call with all its tries.
+    package struct Policy: Sendable {
+        var timeout = Duration.seconds(12)
+        var budget = CallBudget.Policy()
+        var exchange = CarefulExchange.Policy()
+        var memory = ReadMemory.Limits()
+
+        package init() {}
+
+        /// Calls per second to one operation for one app, in the long run.
+        package var rate: Double {
+            get { budget.rate }
+            set {
+                budget.rate = newValue
+                budget.burst = 2 * newValue
+            }
+        }
+    }
+
+    /// Who a call is made as.
+    enum Subject: Sendable {
+        case app(AppID)
+        case login(Login)
+
+        var app: AppID {
+            switch self {
+            case .app(let app): app
+            case .login(let login): login.appID
+            }
+        }
+
+        var key: ReadKey.Subject {
+            switch self {
+            case .app(let app): .app(app)
+            case .login(let login): .login(login.id)
+            }
+        }
+
+        var isLogin: Bool {
+            if case .login = self { true } else { false }
+        }
+    }
+
+    private let kick: KickAccess
+    private let tokens: LoginTokens
+    private let logins: LoginStore
+    private let changes: ReadChangeStore
+    private let connecting: Connecting
+    private let policy: Policy
+    private let cache: ReadCache
+    private let budgets: CallBudgets
+    private static let linkLifetime = Duration.seconds(86_400)
+    private static let report = Log("kick")
+
+    package init(
+        kick: KickAccess, tokens: LoginTokens, logins: LoginStore, changes: ReadChangeStore, connecting: Connecting,
+        policy: Policy = Policy()
+    ) {
+        self.kick = kick
+        self.tokens = tokens
+        self.logins = logins
+        self.changes = changes
+        self.connecting = connecting
+        self.policy = policy
+        cache = ReadCache(limits: policy.memory)
+        budgets = CallBudgets(policy: policy.budget)
+    }
+
+    /// Asks Kick, or remembers.
+    ///
+    /// Throws `missingScope` and `reconnectRequired` without asking Kick; Kick's trouble as `KickTrouble` names it; and what
+    /// `encode` throws.
+    package func read<Value: Sendable>(
+        _ read: KickRead<Value>, for caller: Caller, encode: @escaping @Sendable (Value) throws -> [UInt8]
+    ) async throws -> ReadAnswer {
+        let subject = try await subject(read.credential, read.scopes, caller)
+        let tenant = caller.tenant
+        let result: Result<ReadAnswer, any Error>
+        if let lifetime = read.lifetime {
+            let key = ReadKey(subject: subject.key, operation: read.operation, parameters: read.parameters)
+            result = await remembered(key, lifetime) { [self] in await find(read, subject, tenant, encode) }
+        } else {
+            result = await find(read, subject, tenant, encode).map { .unkept($0.representation) }
+        }
+        return try Self.told(result, isLogin: subject.isLogin, changes: false)
+    }
+
+    /// Has Kick change something, once. What it makes untrue is forgotten, here and in the other replicas.
+    package func write<Value: Sendable>(_ write: KickWrite<Value>, for caller: Caller) async throws -> Value {
+        let subject = try await subject(write.credential, write.operation.scopes, caller)
+        let call = write.call
+        let result = await attempt(subject, caller.tenant) { api, token, deadline throws(KickError) in
+            try await call(api, token, deadline)
+        }
+        // Also after a failure: it may have happened.
+        if !write.changes.isEmpty {
+            cache.change(write.changes)
+            await announce(write.changes)
+        }
+        return try Self.told(result, isLogin: subject.isLogin, changes: true)
+    }
+
+    /// Another replica, or a webhook, says that something has changed.
+    package func didChange(_ tags: [CacheTag]) {
+        cache.change(tags)
+    }
+
+    // MARK: Calling
+
+    private func remembered(
+        _ key: ReadKey, _ lifetime: CacheLifetime,
+        ask: @escaping @Sendable () async -> Result<ReadCache.Finding, any Error>
+    ) async -> Result<ReadAnswer, any Error> {
+        do {
+            return .success(try await cache.answer(to: key, lifetime, ask: ask))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func find<Value: Sendable>(
+        _ read: KickRead<Value>, _ subject: Subject, _ tenant: TenantID,
+        _ encode: @Sendable (Value) throws -> [UInt8]
+    ) async -> Result<ReadCache.Finding, any Error> {
+        let load = read.load
+        let result = await attempt(subject, tenant) { api, token, deadline throws(KickError) in
+            try await load(api, token, deadline)
+        }
+        return result.flatMap { value in
+            guard let value else { return .success(ReadCache.Finding(representation: nil, tags: [], isWhole: true)) }
+            return Result {
+                ReadCache.Finding(
+                    representation: Representation(try encode(value)), tags: read.tags(value),
+                    isWhole: read.isWhole(value))
+            }
+        }
+    }
+
+    private func attempt<R: Sendable>(
+        _ subject: Subject, _ tenant: TenantID,
+        _ call: @Sendable (KickAPI, Secret<String>, Deadline) async throws(KickError) -> R
+    ) async -> Result<R, any Error> {
+        let deadline = Deadline.after(policy.timeout)
+        let exchange = CarefulExchange(
+            exchange: kick.exchange, budgets: budgets, policy: policy.exchange, app: subject.app, tenant: tenant)
+        let api = KickAPI(exchange: exchange.asExchange)
+        do {
+            switch subject {
+            case .app(let app):
+                return .success(
+                    try await kick.withAppToken(of: app) { token throws(KickError) in
+                        try await call(api, token, deadline)
+                    })
+            case .login(let login):
+                return .success(
+                    try await tokens.withToken(of: login.id, in: tenant, deadline: deadline) {
+                        grant throws(KickError) in
+                        try await call(api, grant.token, deadline)
+                    })
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func announce(_ tags: [CacheTag]) async {
+        do {
+            try await changes.announce(tags.map(\.description).joined(separator: " "))
+        } catch {
+            // The others see it when their memory's short life is over.
+            Self.report.debug("a change was not announced", ["error": .string("\(error)")])
+        }
+    }
+
+    private static func told<R>(_ result: Result<R, any Error>, isLogin: Bool, changes: Bool) throws -> R {
+        do {
+            return try result.get()
+        } catch let error as KickError {
+            throw KickTrouble.gatewayError(error, isLogin: isLogin, changes: changes)
+        }
+    }
+
+    // MARK: Who asks
+
+    private func subject(
+        _ credential: KickCredential, _ scopes: [[KickScope]], _ caller: Caller
+    ) async throws -> Subject {
+        let login: Login?
+        switch credential {
+        case .app: return .app(caller.app)
+        case .user(let id): login = try await logins.login(ofUser: id, in: caller.tenant)
+        case .login(let id): login = try await logins.login(id, in: caller.tenant)
+        }
+        guard let login else { throw GatewayError(.notFound, "there is no login of this broadcaster") }
+        guard login.state == .connected else { throw LoginTokens.mustReconnect }
+        let granted = login.scopes.map(KickScope.init(rawValue:))
+        let missing = scopes.filter { alternatives in !alternatives.contains(where: granted.contains) }
+            .compactMap(\.first?.rawValue)
+        guard missing.isEmpty else { throw await missingScope(missing, login, caller) }
+        return .login(login)
+    }
+
+    private func missingScope(_ missing: [String], _ login: Login, _ caller: Caller) async -> GatewayError {
+        var url: String?
+        if caller.scopes.contains(.loginsWrite) {
+            let scopes = login.askedScopes + missing.filter { !login.askedScopes.contains($0) }
+            let link = try? await connecting.createLink(
+                scopes: scopes, login: login.id, lifetime: Self.linkLifetime, in: caller.tenant)
+            url = link?.url.description
+        }
+        let names = missing.joined(separator: " ")
+        let hint =
+            url == nil
+            ? "make a connect link that asks for it (POST /v1/connect-links with login_id and scopes)"
+            : "send the broadcaster to connect_url"
+        return GatewayError(
+            .missingScope, "\(login.username) has not granted \(names): \(hint)",
+            consent: GatewayError.MissingConsent(scopes: missing, login: login.id, url: url))
+    }
+}

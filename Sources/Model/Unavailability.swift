@@ -2,4 +2,6 @@
 /// database tell "away" from "broken".
 package protocol Unavailability: Error {
     var isUnavailable: Bool { get }
+    /// Whether what was asked for may have happened all the same.
+    var outcomeIsUnknown: Bool { get }
 }

@@ -15,6 +15,7 @@ package struct SealedColumn: Sendable {
             "logins", key: .text("id"), tenant: "tenant_id", "previous_refresh_token", sealedAs: "refresh_token"),
         SealedColumn("login_attempts", key: .bytes("state_hash"), tenant: "tenant_id", "verifier"),
         SealedColumn("app_tokens", key: .text("app_id"), "token"),
+        SealedColumn("idempotency_records", key: .text("id"), tenant: "tenant_id", "answer"),
     ]
 
     /// The primary key: one column, which names the row.

@@ -87,6 +87,9 @@ struct ResealingTests {
             try await fixture.connects.begin(
                 stateHash: [0, 255, 16], attempt: .init(link: link, browserHash: [], verifier: Secret("verifier")),
                 expiresAt: .now() + .seconds(60))
+            let records = IdempotencyStore(database: fixture.database, vault: fixture.vault)
+            let answer = KeptAnswer(status: 201, text: "a connect link")
+            #expect(try await records.finish(IdempotencyStoreTests.claim(1, by: records, in: tenant), with: answer))
 
             let old = fixture.vault.writingKeyID
             try await fixture.vault.rotate()
@@ -112,6 +115,8 @@ struct ResealingTests {
             #expect(token.token?.token.reveal() == "app-token")
             let attempt = try await ConnectStore(database: fixture.database, vault: vault).take(stateHash: [0, 255, 16])
             #expect(attempt?.verifier.reveal() == "verifier")
+            let later = IdempotencyStore(database: fixture.database, vault: vault)
+            #expect(try await IdempotencyStoreTests.find(1, by: later, in: tenant) == .answered(answer))
         }
     }
 
@@ -323,6 +328,10 @@ struct ResealingTests {
                 expiresAt: .now() + .seconds(60))
             try await retireUnheard()
             _ = try await tokens.store(Secret("app-token"), lifetime: .seconds(900), for: fetch)
+            let records = IdempotencyStore(database: fixture.database, vault: fixture.vault)
+            let claim = try await IdempotencyStoreTests.claim(1, by: records, in: tenant)
+            try await retireUnheard()
+            #expect(try await records.finish(claim, with: KeptAnswer(status: 200, text: "kept")))
             try await retireUnheard()
             _ = try await fixture.makeLogin(of: tenant, kickUserID: 2)
             try await retireUnheard()

@@ -137,14 +137,46 @@ package enum Routes {
     }
 
     private static func run(_ route: Route, _ request: Request, _ services: Services) async throws -> Response {
-        var caller: Caller?
         switch route.access {
         case .open: break
         case .admin: try Authentication.requireAdmin(request, keyHash: services.adminKeyHash)
         case .key(let scope):
-            caller = try await services.access.caller(secret: Authentication.bearerToken(request))
-            try caller?.require(scope)
+            let caller = try await services.access.caller(secret: Authentication.bearerToken(request))
+            let context = RequestContext(request: request, services: services, caller: caller)
+            guard let allowance = services.rates.take(caller.key) else {
+                return try await run(route, context, caller, scope)
+            }
+            return await run(route, context, caller, scope, allowance)
         }
-        return try await route.handler(RequestContext(request: request, services: services, caller: caller))
+        return try await route.handler(RequestContext(request: request, services: services, caller: nil))
+    }
+
+    /// For a caller whose requests are counted: every answer says how many are left, also one that is a problem.
+    private static func run(
+        _ route: Route, _ context: RequestContext, _ caller: Caller, _ scope: KeyScope, _ allowance: KeyAllowance
+    ) async -> Response {
+        var response: Response
+        do {
+            guard allowance.isAllowed else {
+                throw GatewayError(
+                    .rateLimited, "this API key has used up its requests", retryAfter: allowance.secondsToReset)
+            }
+            response = try await run(route, context, caller, scope)
+        } catch {
+            response = Problem.response(to: error, request: context.request, route: route.pattern)
+        }
+        context.services.rateLimit.append(allowance, to: &response.fields)
+        return response
+    }
+
+    private static func run(
+        _ route: Route, _ context: RequestContext, _ caller: Caller, _ scope: KeyScope
+    ) async throws -> Response {
+        try caller.require(scope)
+        guard IdempotentRoute.applies(to: context.request) else { return try await route.handler(context) }
+        return try await IdempotentRoute.respond(
+            to: context.request, tenant: caller.tenant, route: route.pattern,
+            idempotency: context.services.idempotency
+        ) { try await route.handler(context) }
     }
 }

@@ -8,6 +8,8 @@ package struct Services: Sendable {
     let administration: Administration
     let rotation: KeyRotation
     let access: AccessControl
+    let rates: KeyRates
+    let idempotency: Idempotency
     let apps: AppDirectory
     let connecting: Connecting
     let importing: Importing
@@ -25,14 +27,17 @@ package struct Services: Sendable {
     /// Names what keeps the service from working; empty when it is ready.
     let missing: @Sendable () async -> [String]
     let adminKeyHash: [UInt8]
+    /// What callers are told of ``rates``.
+    let rateLimit: RateLimit
     /// Whether browsers reach the service over https.
     let isHTTPS: Bool
     /// `openapi/openapi.json`, as it is served.
     let contract: [UInt8]
 
     package init(
-        administration: Administration, rotation: KeyRotation, access: AccessControl, apps: AppDirectory,
-        connecting: Connecting, importing: Importing, disconnecting: Disconnecting, records: Records,
+        administration: Administration, rotation: KeyRotation, access: AccessControl, rates: KeyRates,
+        idempotency: Idempotency, apps: AppDirectory, connecting: Connecting, importing: Importing,
+        disconnecting: Disconnecting, records: Records,
         subscribing: Subscribing, subscriptionCheck: SubscriptionCheck, quotas: SubscriptionQuotas, tokens: LoginTokens,
         feed: EventFeed, replay: EventReplay, retention: TenantRetention, verifier: WebhookVerifier,
         ingest: WebhookIngest,
@@ -41,6 +46,9 @@ package struct Services: Sendable {
         self.administration = administration
         self.rotation = rotation
         self.access = access
+        self.rates = rates
+        rateLimit = RateLimit(rates)
+        self.idempotency = idempotency
         self.apps = apps
         self.connecting = connecting
         self.importing = importing

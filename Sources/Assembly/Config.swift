@@ -27,6 +27,8 @@ struct Config {
     var retention: Duration
     var webhookMaximumAge: Duration
     var streamLimits = StreamLimits()
+    /// Requests of an API key within ``KeyRates/windowSeconds``; 0: as many as it likes.
+    var keyRate: Int
     var loopCount: Int?
     /// Directory that holds `migrations/` and `openapi/`.
     var resources: String
@@ -70,6 +72,9 @@ struct Config {
                     + "replayed")
         }
         let streamLimits = readStreamLimits(&environment)
+        let keyRate = environment.value(
+            "GATEWAY_KEY_RATE", default: 3000, expected: "a number from 0 to 1000000000",
+            { text in Int(text).flatMap { (0...1_000_000_000).contains($0) ? $0 : nil } })
         let loopCount = environment.value(
             "GATEWAY_LOOPS", default: Int?.none, expected: "a number from 1 to 256",
             { text in Int(text).flatMap { (1...256).contains($0) ? .some($0) : nil } })
@@ -103,7 +108,7 @@ struct Config {
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
             masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
             refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge,
-            streamLimits: streamLimits, loopCount: loopCount, resources: resources)
+            streamLimits: streamLimits, keyRate: keyRate, loopCount: loopCount, resources: resources)
     }
 
     private static func readStreamLimits(_ environment: inout Environment) -> StreamLimits {

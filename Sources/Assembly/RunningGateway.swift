@@ -78,6 +78,7 @@ final class RunningGateway: Sendable {
         let log = EventLog(database: database)
         let logins = LoginStore(database: database, vault: vault)
         let keys = KeyStore(database: database)
+        let idempotency = IdempotencyStore(database: database, vault: vault)
         let subscriptions = SubscriptionStore(database: database)
         let subscribing = Subscribing(store: subscriptions)
         let reconciler = SubscriptionReconciler(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
@@ -95,7 +96,8 @@ final class RunningGateway: Sendable {
         let disconnecting = Disconnecting(store: logins, kick: kick)
         let services = Services(
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access),
-            rotation: rotation, access: access, apps: apps,
+            rotation: rotation, access: access, rates: KeyRates(quota: config.keyRate),
+            idempotency: Idempotency(store: idempotency), apps: apps,
             connecting: Connecting(
                 store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
                 publicURL: try url(config.publicURL)),
@@ -119,6 +121,7 @@ final class RunningGateway: Sendable {
         let watch = KeyWatch(store: keys, access: access, feed: feed)
         listen(database, feed: feed, watch: watch, rotation: rotation)
         let retention = Retention(log: log, keep: config.retention)
+        let sweep = IdempotencySweep(store: idempotency)
         let census = SubscriptionCensus(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
         let background = [
             loops.next().spawn { await keeper.run() }, loops.next().spawn { await reconciler.run() },
@@ -126,6 +129,7 @@ final class RunningGateway: Sendable {
             loops.next().spawn { await disconnecting.run() },
             loops.next().spawn { await feed.poll() }, loops.next().spawn { await watch.run() },
             loops.next().spawn { await retention.run() }, loops.next().spawn { await rotation.run() },
+            loops.next().spawn { await sweep.run() },
         ]
         report.notice("listening", ["address": .text(address), "public_url": .string(config.publicURL)])
         return RunningGateway(

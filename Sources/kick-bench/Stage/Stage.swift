@@ -71,8 +71,8 @@ final class Stage: Sendable {
                 "GATEWAY_ADMIN_KEY": adminKey, "GATEWAY_ENCRYPTION_KEYS": try SealingKey.random(id: "k1").revealText(),
                 "KICK_CLIENT_ID": "bench-client", "KICK_CLIENT_SECRET": "bench-secret", "KICK_API_URL": kick,
                 "KICK_ID_URL": kick,
-                // One key opens all the streams there are.
-                "GATEWAY_STREAMS_PER_KEY": "50000", "GATEWAY_STREAMS_PER_TENANT": "50000",
+                // One key opens all the streams there are, and makes all the requests.
+                "GATEWAY_STREAMS_PER_KEY": "50000", "GATEWAY_STREAMS_PER_TENANT": "50000", "GATEWAY_KEY_RATE": "0",
             ])
         do {
             let calls = GatewayCalls(

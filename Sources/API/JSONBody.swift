@@ -52,12 +52,16 @@ enum JSONBody {
     }
 
     static func encode(_ value: some Encodable, status: Status = .ok) throws -> Response {
+        var response = Response.json(try bytes(value), status: status)
+        response.fields.append(.cacheControl, "no-store")
+        return response
+    }
+
+    static func bytes(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var response = Response.json(Array(try encoder.encode(value)), status: status)
-        response.fields.append(.cacheControl, "no-store")
-        return response
+        return Array(try encoder.encode(value))
     }
 }
 

@@ -1,5 +1,6 @@
 import HTTP
 import HTTPServer
+import Kick
 import Model
 import Telemetry
 
@@ -12,6 +13,8 @@ enum Problem {
     static func response(to error: any Error, request: Request, route: String) -> Response {
         switch error {
         case let error as GatewayError: return response(to: error, request: request)
+        case let error as KickBoundError:
+            return response(to: GatewayError(.invalid, error.message, field: error.field), request: request)
         case let error as RequestError:
             var response = Response.problem(error.status, detail: error.description, requestID: request.id)
             response.closesConnection = error.status != .notFound && error != .malformedQuery
@@ -33,13 +36,32 @@ enum Problem {
     static func response(to error: GatewayError, request: Request) -> Response {
         let detail = error.field.map { "\($0): \(error.message)" } ?? error.message
         var response = Response.problem(
-            status(error.code), code: error.code.rawValue, detail: detail, requestID: request.id)
+            status(error.code), code: error.code.rawValue, detail: detail, requestID: request.id,
+            extensions: extensions(of: error))
         if let seconds = error.retryAfter { response.fields.append(.retryAfter, FieldValue(seconds)) }
         if error.code == .unauthenticated {
             // RFC 6750 §3: a 401 says how to do it.
             response.fields.append(.wwwAuthenticate, #"Bearer realm="kick-gateway""#)
         }
         return response
+    }
+
+    private static func extensions(of error: GatewayError) -> [Response.ProblemMember] {
+        var members: [Response.ProblemMember] = []
+        if let kick = error.kick {
+            members.append(
+                .init(
+                    "kick",
+                    .object([
+                        .init("status", kick.status.map { .number($0) } ?? .null), .init("message", kick.message),
+                    ])))
+        }
+        if let consent = error.consent {
+            members.append(.init("missing_scopes", .texts(consent.scopes)))
+            members.append(.init("login_id", consent.login.text))
+            members.append(.init("connect_url", consent.url))
+        }
+        return members
     }
 
     private static func status(_ code: GatewayError.Code) -> Status {

@@ -63,6 +63,22 @@ package enum Routes {
         key(.loginsWrite, .delete, "/v1/logins/{id}", Logins.disconnect),
         key(.loginsWrite, .post, "/v1/logins/{id}/refresh", Logins.refresh),
         key(.loginsRead, .post, "/v1/logins/{id}/check", LoginUse.check),
+
+        // Kick, as simple JSON.
+        key(.channelsRead, .get, "/v1/users", Users.list),
+        key(.channelsRead, .get, "/v1/users/{user}", Users.get),
+        key(.channelsRead, .get, "/v1/broadcasters/{broadcaster}/user", Users.own),
+        key(.channelsRead, .get, "/v1/channels", Channels.list),
+        key(.channelsRead, .get, "/v1/channels/{channel}", Channels.get),
+        key(.channelsRead, .get, "/v1/broadcasters/{broadcaster}/channel", Channels.own),
+        key(.channelsWrite, .patch, "/v1/broadcasters/{broadcaster}/channel", Channels.update),
+        key(.streamKeyRead, .get, "/v1/broadcasters/{broadcaster}/stream-key", Channels.streamKey),
+        key(.channelsRead, .get, "/v1/livestreams", Livestreams.list),
+        key(.channelsRead, .get, "/v1/livestreams/stats", Livestreams.stats),
+        key(.channelsRead, .get, "/v1/categories", Categories.list),
+        key(.channelsRead, .get, "/v1/categories/{category}", Categories.get),
+
+        // What comes from Kick by itself.
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),
         key(.subscriptionsRead, .get, "/v1/broadcasters/{broadcaster}/subscriptions", Subscriptions.get),
         key(.subscriptionsWrite, .put, "/v1/broadcasters/{broadcaster}/subscriptions", Subscriptions.put),

@@ -19,6 +19,7 @@ package struct Services: Sendable {
     let subscriptionCheck: SubscriptionCheck
     let quotas: SubscriptionQuotas
     let tokens: LoginTokens
+    let upstream: Upstream
     let feed: EventFeed
     let replay: EventReplay
     let retention: TenantRetention
@@ -39,7 +40,7 @@ package struct Services: Sendable {
         idempotency: Idempotency, apps: AppDirectory, connecting: Connecting, importing: Importing,
         disconnecting: Disconnecting, records: Records,
         subscribing: Subscribing, subscriptionCheck: SubscriptionCheck, quotas: SubscriptionQuotas, tokens: LoginTokens,
-        feed: EventFeed, replay: EventReplay, retention: TenantRetention, verifier: WebhookVerifier,
+        upstream: Upstream, feed: EventFeed, replay: EventReplay, retention: TenantRetention, verifier: WebhookVerifier,
         ingest: WebhookIngest,
         missing: @escaping @Sendable () async -> [String], adminKey: Secret<String>, isHTTPS: Bool, contract: [UInt8]
     ) {
@@ -58,6 +59,7 @@ package struct Services: Sendable {
         self.subscriptionCheck = subscriptionCheck
         self.quotas = quotas
         self.tokens = tokens
+        self.upstream = upstream
         self.feed = feed
         self.replay = replay
         self.retention = retention

@@ -24,6 +24,7 @@ struct Config {
     var refreshPolicy = RefreshPolicy()
     /// Not in the environment: for programs that test the gateway with a Kick that forgets within seconds.
     var subscriptionPolicy = SubscriptionPolicy()
+    var upstreamPolicy = Upstream.Policy()
     var retention: Duration
     var webhookMaximumAge: Duration
     var streamLimits = StreamLimits()

@@ -94,20 +94,25 @@ final class RunningGateway: Sendable {
         let tokens = LoginTokens(store: logins, keeper: keeper, policy: config.refreshPolicy)
         let importing = Importing(store: logins, tenants: tenants, keeper: keeper, tokens: tokens)
         let disconnecting = Disconnecting(store: logins, kick: kick)
+        let connecting = Connecting(
+            store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
+            publicURL: try url(config.publicURL))
+        let upstream = Upstream(
+            kick: kick, tokens: tokens, logins: logins, changes: ReadChangeStore(database: database),
+            connecting: connecting, policy: config.upstreamPolicy)
         let services = Services(
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access),
             rotation: rotation, access: access, rates: KeyRates(quota: config.keyRate),
             idempotency: Idempotency(store: idempotency), apps: apps,
-            connecting: Connecting(
-                store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
-                publicURL: try url(config.publicURL)),
+            connecting: connecting,
             importing: importing, disconnecting: disconnecting,
             records: Records(logins: logins), subscribing: subscribing,
             subscriptionCheck: SubscriptionCheck(
                 subscribing: subscribing, store: subscriptions, kick: kick, verifier: verifier,
                 publicURL: config.publicURL, probe: try probe(config, client),
                 onKickAnswer: { reconciler.kickAnswered($0) }),
-            quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens, feed: feed,
+            quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens,
+            upstream: upstream, feed: feed,
             replay: EventReplay(log: log, logins: logins),
             retention: TenantRetention(log: log, standard: config.retention, minimum: config.webhookMaximumAge),
             verifier: verifier,
@@ -119,7 +124,7 @@ final class RunningGateway: Sendable {
         let server = HTTPServer(loops: loops, handler: Routes.handler(services))
         let address = try await server.listen(on: [config.listen])[0]
         let watch = KeyWatch(store: keys, access: access, feed: feed)
-        listen(database, feed: feed, watch: watch, rotation: rotation)
+        listen(database, feed: feed, watch: watch, rotation: rotation, upstream: upstream)
         let retention = Retention(log: log, keep: config.retention)
         let sweep = IdempotencySweep(store: idempotency)
         let census = SubscriptionCensus(store: subscriptions, kick: kick, policy: config.subscriptionPolicy)
@@ -223,14 +228,22 @@ extension RunningGateway {
         }
     }
 
-    private static func listen(_ database: Database, feed: EventFeed, watch: KeyWatch, rotation: KeyRotation) {
-        _ = database.listen(channels: [EventLog.channel, KeyStore.revocationChannel, Vault.channel]) { notification in
+    private static func listen(
+        _ database: Database, feed: EventFeed, watch: KeyWatch, rotation: KeyRotation, upstream: Upstream
+    ) {
+        _ = database.listen(channels: [
+            EventLog.channel, KeyStore.revocationChannel, Vault.channel, ReadChangeStore.channel,
+        ]) { notification in
             if notification.channel == Vault.channel {
                 Loop.current?.spawn { await rotation.reload() }
                 return
             }
             if notification.channel == KeyStore.revocationChannel {
                 if let key = KeyID(notification.payload) { watch.didRevoke(key) }
+                return
+            }
+            if notification.channel == ReadChangeStore.channel {
+                upstream.didChange(notification.payload.split(separator: " ").compactMap { CacheTag(String($0)) })
                 return
             }
             feed.didHear(notification.payload)

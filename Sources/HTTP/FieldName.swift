@@ -43,6 +43,7 @@ extension FieldName {
     package static let allow: FieldName = "Allow"
     package static let authorization: FieldName = "Authorization"
     package static let cacheControl: FieldName = "Cache-Control"
+    package static let cacheStatus: FieldName = "Cache-Status"
     package static let connection: FieldName = "Connection"
     package static let contentEncoding: FieldName = "Content-Encoding"
     package static let contentLength: FieldName = "Content-Length"

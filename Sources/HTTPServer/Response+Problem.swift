@@ -6,8 +6,10 @@ extension Response {
     /// - Parameters:
     ///   - code: what programs compare; nil takes the one that belongs to the status.
     ///   - detail: for people, safe to show.
+    ///   - extensions: further members, in order (RFC 9457 §3.2).
     package static func problem(
-        _ status: Status, code: String? = nil, detail: String, requestID: RequestID? = nil
+        _ status: Status, code: String? = nil, detail: String, requestID: RequestID? = nil,
+        extensions: [ProblemMember] = []
     ) -> Response {
         var body: [UInt8] = []
         body.append(contentsOf: #"{"type":"about:blank","title":"#.utf8)
@@ -20,8 +22,36 @@ extension Response {
             body.append(contentsOf: #","request_id":"#.utf8)
             appendJSON(requestID.description, to: &body)
         }
+        for member in extensions {
+            body.append(UInt8(ascii: ","))
+            appendJSON(member, to: &body)
+        }
         body.append(UInt8(ascii: "}"))
         return Response(status: status, fields: problemFields, body: .bytes(body))
+    }
+
+    /// A member that a problem has besides those that all have.
+    package struct ProblemMember: Sendable {
+        package indirect enum Value: Sendable {
+            case null
+            case text(String)
+            case number(Int)
+            case texts([String])
+            case object([ProblemMember])
+        }
+
+        let name: String
+        let value: Value
+
+        package init(_ name: String, _ value: Value) {
+            self.name = name
+            self.value = value
+        }
+
+        /// A text, or null.
+        package init(_ name: String, _ text: String?) {
+            self.init(name, text.map { .text($0) } ?? .null)
+        }
     }
 
     /// 404 for a path that no route has.
@@ -40,6 +70,30 @@ extension Response {
     private static let problemFields: Fields = [
         .contentType: "application/problem+json", .cacheControl: "no-store",
     ]
+
+    private static func appendJSON(_ member: ProblemMember, to output: inout [UInt8]) {
+        appendJSON(member.name, to: &output)
+        output.append(UInt8(ascii: ":"))
+        switch member.value {
+        case .null: output += "null".utf8
+        case .text(let text): appendJSON(text, to: &output)
+        case .number(let number): output += String(number).utf8
+        case .texts(let texts): appendList("[]", texts, to: &output) { appendJSON($0, to: &$1) }
+        case .object(let members): appendList("{}", members, to: &output) { appendJSON($0, to: &$1) }
+        }
+    }
+
+    private static func appendList<Element>(
+        _ brackets: String, _ elements: [Element], to output: inout [UInt8],
+        append: (Element, inout [UInt8]) -> Void
+    ) {
+        output += brackets.utf8.prefix(1)
+        for (index, element) in elements.enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            append(element, &output)
+        }
+        output += brackets.utf8.suffix(1)
+    }
 
     /// A JSON string (RFC 8259 §7).
     private static func appendJSON(_ text: String, to output: inout [UInt8]) {

@@ -33,6 +33,16 @@ package struct Response: Sendable {
         Response(status: status, fields: jsonFields, body: .bytes(bytes))
     }
 
+    /// `application/json` with other fields besides.
+    package static func json(_ bytes: [UInt8], fields: Fields) -> Response {
+        var fields = fields
+        fields.append(.contentType, "application/json")
+        return Response(fields: fields, body: .bytes(bytes))
+    }
+
+    /// 204: done, and there is nothing to say.
+    package static var noContent: Response { Response(status: .noContent) }
+
     /// `text/plain` in UTF-8.
     package static func text(_ text: String, status: Status = .ok) -> Response {
         Response(status: status, fields: textFields, body: .bytes(Array(text.utf8)))

@@ -28,13 +28,14 @@ extension Events {
     static func streamRequest(
         _ query: QueryItems, lastEventID: String?, tenant: TenantID, key: KeyID
     ) throws(GatewayError) -> StreamRequest {
-        try refuseUnknown(query, lists: ["types", "broadcasters"], singles: ["after", "limit", "max_age"])
+        let parameters = try Parameters(
+            query, lists: ["types", "broadcasters"], singles: ["after", "limit", "max_age"])
         // A browser sends the header when it comes back by itself, with the address it began with: the header is newer.
         let resumed = try cursor(lastEventID.map(EventEncoding.cursor(ofLastEventID:)), field: "Last-Event-ID")
-        let after = try cursor(query["after"], field: "after")
-        var request = StreamRequest(tenant: tenant, key: key, filter: try filter(query), cursor: resumed ?? after)
-        request.limit = try number(query["limit"], in: streamLimits, field: "limit")
-        request.maximumAge = try number(query["max_age"], in: maximumAges, field: "max_age").map { .seconds($0) }
+        let after = try cursor(parameters["after"], field: "after")
+        var request = StreamRequest(tenant: tenant, key: key, filter: try filter(parameters), cursor: resumed ?? after)
+        request.limit = try parameters.number("limit", in: streamLimits)
+        request.maximumAge = try parameters.number("max_age", in: maximumAges).map { .seconds($0) }
         return request
     }
 

@@ -16,15 +16,15 @@ enum Events {
     }
 
     static func pageRequest(_ query: QueryItems) throws(GatewayError) -> EventPageRequest {
-        try refuseUnknown(
+        let parameters = try Parameters(
             query, lists: ["types", "broadcasters"], singles: ["after", "limit", "since", "until", "include"])
-        let limit = try number(query["limit"], in: limits, field: "limit")
+        let limit = try parameters.number("limit", in: limits)
         var request = EventPageRequest(
-            cursor: try cursor(query["after"], field: "after"), limit: limit ?? defaultLimit)
-        request.filter = try filter(query)
+            cursor: try cursor(parameters["after"], field: "after"), limit: limit ?? defaultLimit)
+        request.filter = try filter(parameters)
         request.span = EventSpan(
-            since: try time(query["since"], field: "since"), until: try time(query["until"], field: "until"))
-        if let text = query["include"] {
+            since: try time(parameters["since"], field: "since"), until: try time(parameters["until"], field: "until"))
+        if let text = parameters["include"] {
             guard text == "duplicates" else { throw GatewayError(.invalid, "can only be duplicates", field: "include") }
             request.includesDuplicates = true
         }
@@ -55,18 +55,6 @@ enum Events {
 
     // MARK: Parameters
 
-    /// A misspelt filter must not stand for none.
-    static func refuseUnknown(_ query: QueryItems, lists: [String], singles: [String]) throws(GatewayError) {
-        for item in query.items where !lists.contains(item.name) {
-            let name = String(item.name.prefix(100))
-            guard singles.contains(item.name) else {
-                let known = (lists + singles).joined(separator: ", ")
-                throw GatewayError(.invalid, "is no parameter: there are \(known)", field: name)
-            }
-            if query.values(of: item.name).count > 1 { throw GatewayError(.invalid, "is there twice", field: name) }
-        }
-    }
-
     /// Nil for an absent or empty cursor.
     static func cursor(_ text: String?, field: String) throws(GatewayError) -> EventCursor? {
         guard let text, !text.isEmpty else { return nil }
@@ -77,26 +65,8 @@ enum Events {
     }
 
     /// `types` and `broadcasters`, each once, several times, or with commas.
-    static func filter(_ query: QueryItems) throws(GatewayError) -> EventFilter {
-        try EventFilter(types: list("types", query), broadcasters: list("broadcasters", query))
-    }
-
-    static func number(
-        _ text: String?, in range: ClosedRange<Int>, field: String
-    ) throws(GatewayError) -> Int? {
-        guard let text else { return nil }
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
-        else {
-            throw GatewayError(
-                .invalid, "must be a whole number from \(range.lowerBound) to \(range.upperBound)", field: field)
-        }
-        return number
-    }
-
-    private static func list(_ name: String, _ query: QueryItems) -> [String]? {
-        let values = query.values(of: name)
-        guard !values.isEmpty else { return nil }
-        return values.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    static func filter(_ parameters: Parameters) throws(GatewayError) -> EventFilter {
+        try EventFilter(types: parameters.list("types"), broadcasters: parameters.list("broadcasters"))
     }
 
     private static func time(_ text: String?, field: String) throws(GatewayError) -> Timestamp? {

@@ -11,7 +11,8 @@ extension KickRead where Value == KickPage<KickCategoryDetail> {
 
     /// Those whose names are like a text.
     package static func categories(search: CategorySearch) -> KickRead {
-        KickRead(.categorySearch, "\(search.page) \(search.text)", as: .app, for: .slow) { api, token, deadline throws(KickError) in
+        KickRead(.categorySearch, "\(search.page) \(search.text)", as: .app, for: .slow) {
+            api, token, deadline throws(KickError) in
             try await api.categories(search: search, token: token, deadline: deadline)
         }
     }

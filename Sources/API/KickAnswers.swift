@@ -1,0 +1,108 @@
+import Gateway
+import HTTP
+import HTTPServer
+import Kick
+import Model
+import Net
+
+extension RequestContext {
+    /// Answers a GET with what Kick says, or said lately, as `view` shows it.
+    func answer<Value, View: Encodable & SendableMetatype>(
+        _ read: KickRead<Value>, as view: @escaping @Sendable (Value) -> View
+    ) async throws -> Response {
+        let answer = try await services.upstream.read(read, for: try requireCaller()) {
+            try JSONBody.bytes(view($0))
+        }
+        guard let representation = answer.representation else {
+            throw GatewayError(.notFound, "Kick does not know this")
+        }
+        guard answer.isKept else { return .json(representation.bytes, fields: [.cacheControl: "no-store"]) }
+        var fields: Fields = [
+            .eTag: FieldValue(replacingInvalidIn: representation.entityTag),
+            .cacheControl: Self.cacheControl(answer.freshness),
+        ]
+        if let trouble = answer.trouble {
+            fields.append(.age, FieldValue(Int(answer.age / .seconds(1))))
+            fields.append(.cacheStatus, Self.staleStatus(answer, trouble))
+        }
+        if Conditional.isMatch(request.fields.values(of: .ifNoneMatch), representation.entityTag) {
+            return Response(status: .notModified, fields: fields)
+        }
+        return .json(representation.bytes, fields: fields)
+    }
+
+    /// Has Kick change something.
+    func order<Value>(_ write: KickWrite<Value>) async throws -> Value {
+        try await services.upstream.write(write, for: try requireCaller())
+    }
+
+    /// For the caller alone, and for as long as we would give the same.
+    private static func cacheControl(_ freshness: Duration) -> FieldValue {
+        let seconds = max(0, Int(freshness / .seconds(1)))
+        return seconds < maxAges.count ? maxAges[seconds] : maxAge(seconds)
+    }
+
+    private static let maxAges: [FieldValue] = (0...600).map(maxAge)
+
+    private static func maxAge(_ seconds: Int) -> FieldValue {
+        FieldValue(replacingInvalidIn: "private, max-age=\(seconds)")
+    }
+
+    /// RFC 9211: a negative lifetime is how old it is.
+    private static func staleStatus(_ answer: ReadAnswer, _ trouble: String) -> FieldValue {
+        let seconds = Int(answer.freshness / .seconds(1))
+        let words = trouble.replacing("\\", with: "").replacing("\"", with: "'")
+        return FieldValue(replacingInvalidIn: "kick-gateway; hit; ttl=\(seconds); detail=\"\(words)\"")
+    }
+}
+
+/// Conditional requests (RFC 9110 §13.1.2).
+enum Conditional {
+    /// Whether `If-None-Match` names the entity tag, or any. Weak comparison.
+    static func isMatch(_ values: [String], _ entityTag: String) -> Bool {
+        values.contains { value in
+            value.split(separator: ",").contains { part in
+                let tag = part.trimming(while: { $0 == " " || $0 == "\t" })
+                return tag == "*" || tag == entityTag || tag == "W/" + entityTag
+            }
+        }
+    }
+}
+
+extension Substring {
+    fileprivate func trimming(while condition: (Character) -> Bool) -> Substring {
+        let rest = drop(while: condition)
+        guard let last = rest.lastIndex(where: { !condition($0) }) else { return rest.prefix(0) }
+        return rest[...last]
+    }
+}
+
+/// A part of a list, and where the next one begins.
+struct PageView<Item: Encodable>: Encodable {
+    let data: [Item]
+    let nextCursor: Nullable<String>
+
+    init<Element>(_ page: KickPage<Element>, _ view: (Element) -> Item) {
+        data = page.elements.map(view)
+        nextCursor = Nullable(page.nextCursor)
+    }
+}
+
+/// What became of a list of ids.
+struct BatchView<Item: Encodable>: Encodable {
+    struct Failure: Encodable {
+        let id: String
+        let code: String
+        let detail: String
+    }
+
+    let data: [Item]
+    let missing: [String]
+    let failed: [Failure]
+
+    init<Element>(_ batch: Batch<Element>, _ view: (Element) -> Item) {
+        data = batch.found.map(view)
+        missing = batch.missing
+        failed = batch.failed.map { Failure(id: $0.id, code: $0.code.rawValue, detail: $0.detail) }
+    }
+}

@@ -20,7 +20,10 @@ package struct SandboxConfiguration: Sendable {
         webhookURL: "http://127.0.0.1:8080/webhooks/kick")
     /// Registered at the start, unless the state file knows them already.
     package var users = [SandboxUser(id: 1001, username: "nova"), SandboxUser(id: 1002, username: "pixel")]
+    /// Gives ``users`` rewards, a redemption that waits, gifts, a claim: something to see.
+    package var hasDemoContent = true
     package var tokens = TokenPolicy()
+    package var api = APIPolicy()
     package var subscriptions = SubscriptionPolicy()
     package var delivery = DeliveryPolicy()
     /// Rate of the demo traffic at the start; 0: none.

@@ -75,7 +75,7 @@ package enum EventFactory {
     }
 
     /// A random UUID (RFC 9562 §5.4).
-    private static func uuid(_ random: inout some RandomNumberGenerator) -> String {
+    static func uuid(_ random: inout some RandomNumberGenerator) -> String {
         let high: UInt64 = random.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         let low: UInt64 = random.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         func hex(_ value: UInt64, _ width: Int) -> String {

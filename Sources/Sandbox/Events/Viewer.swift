@@ -35,6 +35,8 @@ struct Viewer: Sendable {
             color: colors[index % colors.count], badges: badges)
     }
 
+    static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
+
     // MARK: Shapes of FACTS §4.6
 
     /// The user object; `identity` only where Kick fills it.
@@ -61,9 +63,9 @@ struct Viewer: Sendable {
         "profile_picture": .null, "channel_slug": .null, "identity": .null,
     ]
 
-    private var picture: String { id % 4 == 0 ? "" : "https://files.example.com/images/user/\(id)/profile.webp" }
+    var picture: String { id % 4 == 0 ? "" : "https://files.example.com/images/user/\(id)/profile.webp" }
 
-    private var identity: JSON {
+    var identity: JSON {
         [
             "username_color": .string(color),
             "badges": .array(

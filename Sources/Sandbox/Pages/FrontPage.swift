@@ -36,7 +36,15 @@ extension Pages {
         GET  /sandbox/refreshes                the truth about refreshes; ?grants=1&amp;bucket_seconds=N
         POST /sandbox/refreshes/reset
         GET  /sandbox/policy                   lifetimes and refresh mode; PUT changes them
-        POST /sandbox/faults                   failures on order; DELETE clears them
+        POST /sandbox/faults                   failures on order, "preset" names the common; DELETE clears them
+        GET  /sandbox/calls                    how often each operation was called; DELETE counts anew
+        GET  /sandbox/api/policy               the API's odd days; PUT changes them
+        POST /sandbox/channels                 a channel: live, category, moderators, ads
+        GET  /sandbox/channels/{id}            what is in it: bans, rewards, redemptions
+        POST /sandbox/rewards                  a reward of another app, or the broadcaster's own
+        POST /sandbox/redemptions              a viewer redeems a reward
+        POST /sandbox/kicks                    a viewer gives KICKs
+        POST /sandbox/drops/claims             a viewer claims a Drop
         GET  /sandbox/subscriptions            counts by app
         POST /sandbox/subscriptions/reset
         GET  /sandbox/subscriptions/policy     Kick's bad days; PUT changes them

@@ -27,6 +27,7 @@ struct ControlRoutes: Sendable {
         RefreshRoutes(core: core).add(to: &router)
         PolicyRoutes(core: core).add(to: &router)
         SubscriptionRoutes(core: core).add(to: &router)
+        ContentRoutes(core: core).add(to: &router)
     }
 
     // MARK: Looking
@@ -120,6 +121,14 @@ struct ControlRoutes: Sendable {
             guard HTTPURL(value) != nil else { return .controlError("webhook_url: expected an http or https URL") }
             app.webhookURL = value
         }
+        if let value = json["drops_webhook_url"]?.stringValue {
+            guard HTTPURL(value) != nil else {
+                return .controlError("drops_webhook_url: expected an http or https URL")
+            }
+            app.dropsWebhookURL = value
+        }
+        if let value = json["has_bot"]?.boolValue { app.hasBot = value }
+        if let value = json["has_organization"]?.boolValue { app.hasOrganization = value }
         if json["webhooks_enabled"]?.boolValue == false { app.webhookURL = nil }
         guard !app.clientSecret.isEmpty, !app.redirectURIs.isEmpty else {
             return .controlError("a new app needs client_secret and redirect_uris")
@@ -186,7 +195,8 @@ extension RegisteredApp {
         [
             "client_id": .string(clientID), "redirect_uris": .array(redirectURIs.map { .string($0) }),
             "webhook_url": .optional(webhookURL), "scopes": .array(scopes.map { .string($0) }),
-            "is_verified": .bool(isVerified),
+            "is_verified": .bool(isVerified), "has_bot": .bool(hasBot), "has_organization": .bool(hasOrganization),
+            "drops_webhook_url": .optional(dropsWebhookURL),
         ]
     }
 }

@@ -10,9 +10,20 @@ struct OAuthRoutes: Sendable {
         router.add(.get, "/oauth/authorize") { try showConsent($0) }
         // What the consent page sends; clients never call it.
         router.add(.post, "/oauth/authorize") { try await decide($0) }
-        router.add(.post, "/oauth/token") { try await token($0) }
-        router.add(.post, "/oauth/revoke") { try await revoke($0) }
-        router.add(.post, "/oauth/token/introspect") { try await introspect($0) }
+        addCounted(&router, "/oauth/token") { try await token($0) }
+        addCounted(&router, "/oauth/revoke") { try await revoke($0) }
+        addCounted(&router, "/oauth/token/introspect") { try await introspect($0) }
+    }
+
+    private func addCounted(
+        _ router: inout Router<Handler>, _ path: String,
+        _ handler: @escaping @Sendable (Request) async throws -> Response
+    ) {
+        let number = core.calls.register("POST \(path)")
+        router.add(.post, path) { request in
+            core.calls.count(number)
+            return try await handler(request)
+        }
     }
 
     private func showConsent(_ request: Request) throws -> Response {
@@ -150,13 +161,19 @@ struct OAuthRoutes: Sendable {
         } work: {
             guard let token = request.bearerToken else { return Response(.unauthorized) }
             try core.secrets?.told(token)
-            guard let bearer = bearer() else { return Response(.ok(["active": false])) }
-            return Response(
-                .ok([
-                    "active": true, "client_id": .string(bearer.clientID), "token_type": bearer.isApp ? "app" : "user",
-                    "scope": .string(bearer.scopes.joined(separator: " ")), "exp": .integer(bearer.expiresAt.seconds),
-                ]))
+            return Response(.introspection(of: bearer()))
         }
+    }
+}
+
+extension APIAnswer {
+    /// What a token is (FACTS §1.8); nil: none that holds.
+    static func introspection(of bearer: SandboxState.Bearer?) -> APIAnswer {
+        guard let bearer else { return .ok(["active": false]) }
+        return .ok([
+            "active": true, "client_id": .string(bearer.clientID), "token_type": bearer.isApp ? "app" : "user",
+            "scope": .string(bearer.scopes.joined(separator: " ")), "exp": .integer(bearer.expiresAt.seconds),
+        ])
     }
 }
 

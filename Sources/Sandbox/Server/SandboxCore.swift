@@ -17,7 +17,10 @@ final class SandboxCore: Sendable {
     let secrets: SecretsFile?
     let refreshes = RefreshLedger(at: .now(), gone: ConnectionTable.gone)
     let subscriptions: SubscriptionKeeper
+    let calls = CallCounter()
     private let policy: Mutex<TokenPolicy>
+    /// Locked before the state, never after.
+    private let api: Mutex<APIService>
     private let key: Mutex<PrivateKey>
     private let connections = Mutex(Connections { 0 })
 
@@ -31,6 +34,7 @@ final class SandboxCore: Sendable {
     ) throws {
         self.configuration = configuration
         policy = Mutex(configuration.tokens)
+        api = Mutex(APIService(policy: configuration.api))
         secrets = try configuration.secretsPath.map { path throws(SandboxError) in try SecretsFile(path: path) }
         try secrets?.told(configuration.app.clientSecret)
         keeper = try StateKeeper(path: configuration.statePath) {
@@ -46,7 +50,11 @@ final class SandboxCore: Sendable {
             onEnd: { subscriptions.delivered($0) })
         try keeper.change { state in
             state.register(configuration.app)
-            for user in configuration.users where state.users[user.id] == nil { state.register(user) }
+            for user in configuration.users where state.users[user.id] == nil {
+                state.register(user)
+                guard configuration.hasDemoContent else { continue }
+                state.addDemoContent(to: user.id, clientID: configuration.app.clientID, at: .now())
+            }
         }
     }
 
@@ -63,6 +71,15 @@ final class SandboxCore: Sendable {
             policy = changed
             return changed
         }
+    }
+
+    // MARK: The API
+
+    /// The API's policy of this moment.
+    var apiPolicy: APIPolicy { api.withLock { $0.policy } }
+
+    func changeAPI<Result>(_ body: (inout APIService) throws -> Result) rethrows -> Result {
+        try api.withLock { try body(&$0) }
     }
 
     // MARK: The server
@@ -125,7 +142,10 @@ final class SandboxCore: Sendable {
             // The body of an end still says when the stream began.
             if isLive, let changed { broadcaster = changed }
         }
-        return EventFactory.body(variant, broadcaster: broadcaster, at: now, using: &random)
+        let body = EventFactory.body(variant, broadcaster: broadcaster, at: now, using: &random)
+        // So that it can be replied to and deleted.
+        if variant.type == .chatMessageSent { changeAPI { $0.messages.add(event: body) } }
+        return body
     }
 
     /// The variant that was asked for by name, or a fitting one. Nil when the type has none of that name.
@@ -148,6 +168,16 @@ final class SandboxCore: Sendable {
             let variant = variant(of: type, named: nil, broadcasterID: broadcasterID),
             let body = try makeBody(variant, broadcasterID: broadcasterID)
         else { return }
+        send(body, of: type, broadcasterID: broadcasterID, to: destinations)
+    }
+
+    /// Tells whoever is subscribed, in the background.
+    func publish(_ event: SandboxEvent) {
+        let destinations = destinations(of: event.type.rawValue, broadcasterID: event.broadcasterID)
+        send(event.body, of: event.type, broadcasterID: event.broadcasterID, to: destinations)
+    }
+
+    private func send(_ body: JSON, of type: EventType, broadcasterID: Int, to destinations: [Destination]) {
         for destination in destinations {
             let webhook = SignedWebhook(
                 subscriptionID: destination.subscriptionID, eventType: type.rawValue, body: body.bytes, at: .now(),

@@ -33,4 +33,20 @@ package struct APIAnswer: Sendable {
     package static let unauthorized = APIAnswer(status: 401, body: ["data": [:], "message": "Unauthorized"])
     package static let forbidden = APIAnswer(status: 403, body: ["data": [:], "message": "Forbidden"])
     package static let notFound = APIAnswer(status: 404, body: ["data": [:], "message": "Not Found"])
+
+    /// A code in `data`, as ads have it (FACTS §2.13).
+    static func code(_ code: String, status: Int = 400) -> APIAnswer {
+        let messages = [404: "Not Found", 409: "Conflict", 429: "Too Many Requests"]
+        return APIAnswer(
+            status: status, body: ["data": .string(code), "message": .string(messages[status] ?? "Bad request")])
+    }
+
+    static func accepted(_ data: JSON, status: Int) -> APIAnswer {
+        APIAnswer(status: status, body: ["data": data, "message": "Accepted"])
+    }
+
+    /// The same without anything in `data`, as the refusals of Drops are (FACTS §2.12).
+    var withNullData: APIAnswer {
+        APIAnswer(status: status, body: ["data": .null, "message": body?["message"] ?? .null])
+    }
 }

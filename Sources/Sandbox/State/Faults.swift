@@ -54,6 +54,8 @@ package struct Faults: Sendable {
         package var retryAfter: Int?
         package var delayMilliseconds = 0
         package var cut: Cut?
+        /// Only requests with this path.
+        package var path: String?
         /// Only requests whose path begins so; "" is all of the target.
         package var pathPrefix = ""
         /// Only requests with this method.
@@ -69,7 +71,7 @@ package struct Faults: Sendable {
         }
 
         fileprivate func fits(_ request: Request) -> Bool {
-            target == request.target && request.path.hasPrefix(pathPrefix)
+            target == request.target && (path == nil || path == request.path) && request.path.hasPrefix(pathPrefix)
                 && (method == nil || method == request.method)
                 && (grantType == nil || grantType == request.grantType)
                 && (clientID == nil || clientID == request.clientID) && (userID == nil || userID == request.userID)

@@ -12,6 +12,12 @@ package struct RegisteredApp: Codable, Hashable, Sendable {
     package var scopes: [String]
     /// A verified app may have 10,000 chat subscriptions instead of 1,000.
     package var isVerified: Bool
+    /// Whether a bot was created for it: without one it cannot write as bot (#123).
+    package var hasBot = true
+    /// Whether it belongs to an organization: others have no Drops (FACTS §2.12).
+    package var hasOrganization = true
+    /// Where Drops claims go; nil: nowhere.
+    package var dropsWebhookURL: String?
 
     package init(
         clientID: String, clientSecret: String, redirectURIs: [String], webhookURL: String? = nil,
@@ -23,6 +29,20 @@ package struct RegisteredApp: Codable, Hashable, Sendable {
         self.webhookURL = webhookURL
         self.scopes = scopes
         self.isVerified = isVerified
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        clientID = try container.decode(String.self, forKey: .clientID)
+        clientSecret = try container.decode(String.self, forKey: .clientSecret)
+        redirectURIs = try container.decode([String].self, forKey: .redirectURIs)
+        webhookURL = try container.decodeIfPresent(String.self, forKey: .webhookURL)
+        scopes = try container.decode([String].self, forKey: .scopes)
+        isVerified = try container.decode(Bool.self, forKey: .isVerified)
+        // Files of older versions lack these.
+        hasBot = try container.decodeIfPresent(Bool.self, forKey: .hasBot) ?? true
+        hasOrganization = try container.decodeIfPresent(Bool.self, forKey: .hasOrganization) ?? true
+        dropsWebhookURL = try container.decodeIfPresent(String.self, forKey: .dropsWebhookURL)
     }
 }
 
@@ -50,6 +70,7 @@ package struct SandboxUser: Codable, Hashable, Sendable {
 /// What GET /public/v1/channels tells beyond the user (FACTS §2.3).
 package struct SandboxChannel: Codable, Hashable, Sendable {
     package var title: String
+    /// 0: none was ever set.
     package var categoryID: Int
     package var customTags: [String] = []
     package var description = "A channel of the sandbox"
@@ -63,34 +84,6 @@ package struct SandboxChannel: Codable, Hashable, Sendable {
     init(title: String, categoryID: Int) {
         self.title = title
         self.categoryID = categoryID
-    }
-}
-
-/// A category of the sandbox. Ids that are not listed are made up on the fly, so every `category_id` has a name.
-package struct SandboxCategory: Sendable {
-    package let id: Int
-    package let name: String
-
-    package static let all = [
-        SandboxCategory(id: 15, name: "Just Chatting"), SandboxCategory(id: 101, name: "Old School Runescape"),
-        SandboxCategory(id: 28, name: "Slots & Casino"), SandboxCategory(id: 5, name: "Counter-Strike 2"),
-        SandboxCategory(id: 8549, name: "IRL"), SandboxCategory(id: 13, name: "Music"),
-    ]
-
-    package init(id: Int) {
-        self.init(id: id, name: Self.all.first { $0.id == id }?.name ?? "Category \(id)")
-    }
-
-    private init(id: Int, name: String) {
-        self.id = id
-        self.name = name
-    }
-
-    var json: JSON {
-        [
-            "id": .integer(id), "name": .string(name),
-            "thumbnail": .string("https://files.example.com/images/category/\(id).webp"),
-        ]
     }
 }
 

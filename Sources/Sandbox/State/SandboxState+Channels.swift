@@ -10,24 +10,32 @@ extension SandboxState {
         guard let ids = asked.isEmpty ? bearer.userID.map({ [$0] }) : asked else { return .invalidRequest }
         return .ok(
             .array(
-                ids.compactMap { users[$0] }.map { user in
+                ids.compactMap(knownPerson).map { person in
                     [
-                        "email": .string(user.id == bearer.userID ? user.email : ""), "name": .string(user.username),
-                        "profile_picture": .string(user.profilePicture), "user_id": .integer(user.id),
+                        "email": .string(bearer.userID.flatMap { person.id == $0 ? users[$0]?.email : nil } ?? ""),
+                        "name": .string(person.username), "profile_picture": .string(person.picture),
+                        "user_id": .integer(person.id),
                     ]
                 }))
     }
 
     // MARK: Channels
 
+    /// So many entries in one call are answered rightly (#321).
+    private static let soundBatch = 25
+
     /// GET /public/v1/channels (FACTS §2.3).
-    package func channelsAnswer(_ query: QueryItems, for bearer: Bearer) -> APIAnswer {
+    ///
+    /// - Parameter stale: how channels look that were changed just now (#205).
+    package func channelsAnswer(
+        _ query: QueryItems, for bearer: Bearer, policy: APIPolicy = APIPolicy(), stale: [Int: SandboxChannel] = [:]
+    ) -> APIAnswer {
         guard bearer.has("channel:read") else { return .forbidden }
         guard let ids = Self.integers("broadcaster_user_id", in: query), ids.count <= 50 else { return .invalidRequest }
         let slugs = query.values(of: "slug")
         guard slugs.count <= 50, slugs.allSatisfy({ (1...25).contains($0.count) }), ids.isEmpty || slugs.isEmpty
         else { return .invalidRequest }
-        let found: [SandboxUser]
+        var found: [SandboxUser]
         if !slugs.isEmpty {
             found = slugs.compactMap { slug in users.values.first { $0.slug == slug } }
         } else if !ids.isEmpty {
@@ -36,17 +44,24 @@ extension SandboxState {
             guard let id = bearer.userID else { return .invalidRequest }
             found = [users[id]].compactMap(\.self)
         }
-        return .ok(.array(found.map { channelJSON($0, for: bearer) }))
+        if !stale.isEmpty {
+            for (index, user) in found.enumerated() { found[index].channel = stale[user.id] ?? user.channel }
+        }
+        if policy.mixesUpLargeBatches, ids.count + slugs.count > Self.soundBatch {
+            // Every second one shows what is its neighbour's.
+            for index in stride(from: 1, to: found.count, by: 2) { found[index].channel = found[index - 1].channel }
+        }
+        return .ok(.array(found.map { channelJSON($0, for: bearer, policy) }))
     }
 
-    private func channelJSON(_ user: SandboxUser, for bearer: Bearer) -> JSON {
+    private func channelJSON(_ user: SandboxUser, for bearer: Bearer, _ policy: APIPolicy) -> JSON {
         let channel = user.channel
         let showsKey = user.id == bearer.userID && bearer.scopes.contains("streamkey:read")
         return [
             "active_subscribers_count": .integer(channel.subscriberCount),
             "banner_picture": "https://files.example.com/images/banner.webp",
             "broadcaster_user_id": .integer(user.id), "canceled_subscribers_count": 0,
-            "category": SandboxCategory(id: channel.categoryID).json,
+            "category": SandboxCategory(id: channel.categoryID).json(unset: policy.unsetCategory),
             "channel_description": .string(channel.description), "slug": .string(user.slug),
             "stream": [
                 "custom_tags": .array(channel.customTags.map { .string($0) }),
@@ -94,6 +109,7 @@ extension SandboxState {
         guard var user = users[userID] else { return nil }
         if isLive != (user.channel.liveSince != nil) { user.channel.liveSince = isLive ? now : nil }
         user.channel.viewerCount = isLive ? viewers : 0
+        if isLive { content.ads[userID, default: SandboxAds()].hasStreamed = true }
         users[userID] = user
         return user
     }
@@ -190,7 +206,7 @@ extension SandboxState {
         return numbers.count == texts.count ? numbers : nil
     }
 
-    private static func limit(in query: QueryItems, default standard: Int, maximum: Int) -> Int? {
+    static func limit(in query: QueryItems, default standard: Int, maximum: Int) -> Int? {
         guard let text = query["limit"] else { return standard }
         return Int(text).flatMap { (1...maximum).contains($0) ? $0 : nil }
     }

@@ -4,6 +4,8 @@ package struct SandboxState: Codable, Sendable {
     package internal(set) var apps: [String: RegisteredApp] = [:]
     package internal(set) var users: [Int: SandboxUser] = [:]
     var subscriptionTable = SubscriptionTable()
+    /// What lives in the channels.
+    var content = SandboxContent()
     /// The RSA key that signs webhooks, as a PKCS#8 PEM.
     package internal(set) var signingKeyPEM: String
 
@@ -26,7 +28,7 @@ package struct SandboxState: Codable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case apps, users, signingKeyPEM, codes, refreshTokens, accessTokens, grants
+        case apps, users, content, signingKeyPEM, codes, refreshTokens, accessTokens, grants
         case subscriptionTable = "subscriptions"
     }
 
@@ -35,6 +37,7 @@ package struct SandboxState: Codable, Sendable {
         apps = try container.decode([String: RegisteredApp].self, forKey: .apps)
         users = try container.decode([Int: SandboxUser].self, forKey: .users)
         subscriptionTable = try container.decode(SubscriptionTable.self, forKey: .subscriptionTable)
+        content = try container.decodeIfPresent(SandboxContent.self, forKey: .content) ?? SandboxContent()
         signingKeyPEM = try container.decode(String.self, forKey: .signingKeyPEM)
         codes = try container.decode([SecretHash: AuthorizationCode].self, forKey: .codes)
         refreshTokens = try container.decode([SecretHash: RefreshToken].self, forKey: .refreshTokens)

@@ -13,6 +13,14 @@ enum JSONBody {
         try decode(from: await bytes(of: request, upTo: limit))
     }
 
+    /// The body as a value, or nil when there is none.
+    static func decodeIfAny<Value: Decodable>(
+        _ type: Value.Type = Value.self, from request: Request
+    ) async throws -> Value? {
+        let isEmpty = try await request.body(upTo: limit).isEmpty
+        return isEmpty ? nil : try await decode(from: request)
+    }
+
     /// The body of a request that says that it is JSON; at least one byte.
     static func bytes(of request: Request, upTo limit: Int) async throws -> [UInt8] {
         if let media = request.fields[.contentType]?.prefix(while: { $0 != ";" }), media != "application/json" {

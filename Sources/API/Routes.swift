@@ -77,6 +77,10 @@ package enum Routes {
         key(.channelsRead, .get, "/v1/livestreams/stats", Livestreams.stats),
         key(.channelsRead, .get, "/v1/categories", Categories.list),
         key(.channelsRead, .get, "/v1/categories/{category}", Categories.get),
+        key(.chatWrite, .post, "/v1/broadcasters/{broadcaster}/chat/messages", Chat.send),
+        key(.moderationWrite, .delete, "/v1/broadcasters/{broadcaster}/chat/messages/{message}", Chat.delete),
+        key(.moderationWrite, .put, "/v1/broadcasters/{broadcaster}/bans/{user}", Bans.put),
+        key(.moderationWrite, .delete, "/v1/broadcasters/{broadcaster}/bans/{user}", Bans.delete),
 
         // What comes from Kick by itself.
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),

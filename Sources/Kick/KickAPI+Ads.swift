@@ -23,6 +23,11 @@ package struct AdBreakReceipt: Hashable, Sendable {
     package let id: String
     /// Nil when Kick does not tell.
     package let remainingAdBreaks: Int?
+
+    package init(id: String, remainingAdBreaks: Int?) {
+        self.id = id
+        self.remainingAdBreaks = remainingAdBreaks
+    }
 }
 
 extension KickAPI {

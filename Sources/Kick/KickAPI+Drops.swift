@@ -81,14 +81,14 @@ package struct DropsClaimsUpdate: Hashable, Sendable {
     package let claims: [Claim]
 
     /// Throws for less than 1 or more than 100 claims, for one that comes twice, for what cannot be an id, and for a status
-    /// that is blank or not 1 to 100 characters long. Of one claim among many the field is `claims[3].external_status`.
+    /// that is blank or not 1 to 100 characters long. Of one claim among many the field is `claims.3.external_status`.
     package init(_ claims: [Claim]) throws(KickBoundError) {
         try Bound.count(claims, 1...100, "claims")
         try Bound.unique(claims.map(\.claimID), "claims")
         for (index, claim) in claims.enumerated() {
-            _ = try KickID(claim.claimID, named: "claims[\(index)].claim_id")
-            try Bound.text(claim.externalStatus, 1...100, "claims[\(index)].external_status")
-            try Bound.opaque(claim.externalStatus, 1...100, "claims[\(index)].external_status")
+            _ = try KickID(claim.claimID, named: "claims.\(index).claim_id")
+            try Bound.text(claim.externalStatus, 1...100, "claims.\(index).external_status")
+            try Bound.opaque(claim.externalStatus, 1...100, "claims.\(index).external_status")
         }
         self.claims = claims
     }

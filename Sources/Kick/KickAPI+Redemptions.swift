@@ -12,15 +12,15 @@ package struct RedemptionSelection: Hashable, Sendable {
     package let ids: [KickID]
     package let cursor: String?
 
-    /// Throws for ids beside a reward or a status, for more than 100 ids or doubles among them, for a status that does not
+    /// Throws for ids beside anything else, for more than 100 ids or doubles among them, for a status that does not
     /// exist, for what cannot be an id, and for a cursor of more than 512 characters.
     package init(
         rewardID: String? = nil, status: String? = nil, ids: [String] = [], cursor: String? = nil
     ) throws(KickBoundError) {
         try Bound.count(ids, 0...100, "ids")
         try Bound.unique(ids, "ids")
-        if !ids.isEmpty, rewardID != nil || status != nil {
-            throw KickBoundError("ids", "must not stand beside reward or status")
+        if !ids.isEmpty, rewardID != nil || status != nil || cursor != nil {
+            throw KickBoundError("ids", "must not stand beside reward, status and cursor")
         }
         if let status, !Self.statuses.contains(status) {
             throw KickBoundError("status", "must be pending, accepted or rejected")

@@ -179,11 +179,11 @@ struct AdsAndDropsTests {
         for status in ["", " ", String(repeating: "s", count: 101), "a\u{7}"] {
             let update = [claims[0], .init(claimID: "x", externalStatus: status)]
             #expect(
-                refusal { _ = try DropsClaimsUpdate(update) }?.hasPrefix("claims[1].external_status must ") == true)
+                refusal { _ = try DropsClaimsUpdate(update) }?.hasPrefix("claims.1.external_status must ") == true)
         }
         #expect(
             refusal { _ = try DropsClaimsUpdate([.init(claimID: "a b", externalStatus: "s")]) }
-                == "claims[0].claim_id is not an id of Kick's")
+                == "claims.0.claim_id is not an id of Kick's")
         _ = try DropsClaimSelection(userID: 1, limit: 1)
         #expect(refusal { _ = try DropsClaimSelection(limit: 1001) } == "limit must be 1 to 1000, is 1001")
         #expect(refusal { _ = try DropsClaimSelection(limit: 0) } == "limit must be 1 to 1000, is 0")

@@ -191,7 +191,11 @@ struct RewardTests {
         )
         #expect(refusal { _ = try RedemptionBatch(ids: [""]) } == "ids must be 1 to 64 characters, is 0")
         _ = try RedemptionSelection(rewardID: "r", status: "rejected")
-        _ = try RedemptionSelection(ids: (1...100).map(String.init), cursor: String(repeating: "c", count: 512))
+        _ = try RedemptionSelection(cursor: String(repeating: "c", count: 512))
+        _ = try RedemptionSelection(ids: (1...100).map(String.init))
+        #expect(
+            refusal { _ = try RedemptionSelection(ids: ["a"], cursor: "c") }
+                == "ids must not stand beside reward, status and cursor")
         #expect(
             refusal { _ = try RedemptionSelection(ids: (1...101).map(String.init)) }
                 == "ids must be at most 100 entries, is 101")
@@ -199,10 +203,10 @@ struct RewardTests {
             refusal { _ = try RedemptionSelection(status: "done") } == "status must be pending, accepted or rejected")
         #expect(
             refusal { _ = try RedemptionSelection(status: "pending", ids: ["a"]) }
-                == "ids must not stand beside reward or status")
+                == "ids must not stand beside reward, status and cursor")
         #expect(
             refusal { _ = try RedemptionSelection(rewardID: "r", ids: ["a"]) }
-                == "ids must not stand beside reward or status")
+                == "ids must not stand beside reward, status and cursor")
         #expect(refusal { _ = try RedemptionSelection(rewardID: "..") } == "reward is not an id of Kick's")
         #expect(refusal { _ = try RedemptionSelection(cursor: "") } == "cursor must be 1 to 512 characters, is 0")
     }

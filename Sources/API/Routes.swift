@@ -63,6 +63,7 @@ package enum Routes {
         key(.loginsWrite, .delete, "/v1/logins/{id}", Logins.disconnect),
         key(.loginsWrite, .post, "/v1/logins/{id}/refresh", Logins.refresh),
         key(.loginsRead, .post, "/v1/logins/{id}/check", LoginUse.check),
+        key(.loginsRead, .get, "/v1/logins/{id}/introspection", Introspection.get),
 
         // Kick, as simple JSON.
         key(.channelsRead, .get, "/v1/users", Users.list),
@@ -81,6 +82,19 @@ package enum Routes {
         key(.moderationWrite, .delete, "/v1/broadcasters/{broadcaster}/chat/messages/{message}", Chat.delete),
         key(.moderationWrite, .put, "/v1/broadcasters/{broadcaster}/bans/{user}", Bans.put),
         key(.moderationWrite, .delete, "/v1/broadcasters/{broadcaster}/bans/{user}", Bans.delete),
+        key(.rewardsRead, .get, "/v1/broadcasters/{broadcaster}/rewards", Rewards.list),
+        key(.rewardsWrite, .post, "/v1/broadcasters/{broadcaster}/rewards", Rewards.create),
+        key(.rewardsWrite, .patch, "/v1/broadcasters/{broadcaster}/rewards/{reward}", Rewards.update),
+        key(.rewardsWrite, .delete, "/v1/broadcasters/{broadcaster}/rewards/{reward}", Rewards.delete),
+        key(.rewardsRead, .get, "/v1/broadcasters/{broadcaster}/redemptions", Redemptions.list),
+        key(.rewardsWrite, .post, "/v1/broadcasters/{broadcaster}/redemptions/accept", Redemptions.accept),
+        key(.rewardsWrite, .post, "/v1/broadcasters/{broadcaster}/redemptions/reject", Redemptions.reject),
+        key(.kicksRead, .get, "/v1/broadcasters/{broadcaster}/kicks/leaderboard", KicksLeaderboards.get),
+        key(.adsRead, .get, "/v1/broadcasters/{broadcaster}/ads", Ads.get),
+        key(.adsWrite, .post, "/v1/broadcasters/{broadcaster}/ads/breaks", Ads.start),
+        key(.adsWrite, .post, "/v1/broadcasters/{broadcaster}/ads/enrollment", Ads.enroll),
+        key(.dropsRead, .get, "/v1/drops/claims", Drops.list),
+        key(.dropsWrite, .patch, "/v1/drops/claims", Drops.update),
 
         // What comes from Kick by itself.
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),

@@ -107,6 +107,10 @@ private struct Option: Sendable {
             $1.app.webhookURL = $0 == "none" ? nil : $0
             return $0 == "none" || $0.hasPrefix("http://") || $0.hasPrefix("https://")
         },
+        Option("drops-webhook-url", "URL", "an http or https URL", "Where its Drops claims go; default nowhere.") {
+            $1.app.dropsWebhookURL = $0
+            return $0.hasPrefix("http://") || $0.hasPrefix("https://")
+        },
         Option(
             "refresh-mode", "MODE", "reusable, single_use or single_use_with_grace(SECONDS)",
             "What a used refresh token is good for; default reusable."

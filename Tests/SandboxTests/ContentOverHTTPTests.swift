@@ -175,6 +175,39 @@ struct ContentOverHTTPTests {
         }
     }
 
+    @Test("A redemption and a gift that are triggered are those that the lists show")
+    func triggered() async throws {
+        try await Bench.with { bench in
+            try await bench.subscribe(to: [.channelRewardRedemptionUpdated, .kicksGifted])
+            let token = try await Self.token(bench)
+            func trigger(_ type: String, _ variant: String) async throws {
+                let order: JSON = [
+                    "type": .string(type), "variant": .string(variant), "broadcaster_user_id": 1001,
+                ]
+                #expect(try await bench.control("/sandbox/trigger", order)["delivered"] == 1)
+            }
+            try await trigger("channel.reward.redemption.updated", "pending")
+            let id = try #require(Self.body(bench, 0)["id"]?.stringValue)
+            func status(of id: String) async throws -> JSON? {
+                let path = "/public/v1/channels/rewards/redemptions"
+                let answer = try await bench.api(.get, path, token: token, query: ["id": id])
+                return answer.json["data"]?.arrayValue?.first?["redemptions"]?.arrayValue?.first?["status"]
+            }
+            #expect(try await status(of: id) == "pending")
+            // The demo's own waits longer.
+            try await trigger("channel.reward.redemption.updated", "rejected")
+            let older = try #require(Self.body(bench, 1)["id"]?.stringValue)
+            #expect(older != id)
+            #expect(try await status(of: older) == "rejected")
+            try await trigger("kicks.gifted", "level_up")
+            let gift = Self.body(bench, 2)
+            let board = try await bench.api(
+                .get, "/public/v1/kicks/leaderboard", token: token, query: ["top": "100"])
+            let row = board.json["data"]?["week"]?.arrayValue?.first
+            #expect(row?["user_id"] == gift["sender"]?["user_id"])
+        }
+    }
+
     @Test("A Drops claim asks the app with three headers of its own")
     func dropsWebhook() async throws {
         try await Bench.with { bench in

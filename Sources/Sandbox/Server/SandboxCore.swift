@@ -142,9 +142,18 @@ final class SandboxCore: Sendable {
             // The body of an end still says when the stream began.
             if isLive, let changed { broadcaster = changed }
         }
+        if variant.type == .channelRewardRedemptionUpdated,
+            let status = SandboxRedemption.Status(rawValue: variant.name),
+            keeper.read({ $0.hasRedeemable(broadcasterID) }),
+            // So that the list shows it and it can be accepted.
+            let event = try keeper.change({ $0.happen(status, in: broadcasterID, at: now) })
+        {
+            return event.body
+        }
         let body = EventFactory.body(variant, broadcaster: broadcaster, at: now, using: &random)
         // So that it can be replied to and deleted.
         if variant.type == .chatMessageSent { changeAPI { $0.messages.add(event: body) } }
+        if variant.type == .kicksGifted { try keeper.change { $0.count(gift: body, at: now) } }
         return body
     }
 

@@ -37,15 +37,27 @@ extension SandboxState {
         ])
     }
 
+    private mutating func count(_ gift: SandboxGift, to broadcasterID: Int) {
+        if content.gifts[broadcasterID, default: []].count >= Self.maximumGifts {
+            content.gifts[broadcasterID]?.removeFirst(Self.maximumGifts / 10)
+        }
+        content.gifts[broadcasterID, default: []].append(gift)
+    }
+
+    /// Takes it from the body of a `kicks.gifted`.
+    mutating func count(gift body: JSON, at now: SandboxTime) {
+        guard let broadcasterID = body["broadcaster"]?["user_id"]?.integerValue,
+            let userID = body["sender"]?["user_id"]?.integerValue, let amount = body["gift"]?["amount"]?.integerValue
+        else { return }
+        count(SandboxGift(userID: userID, amount: amount, at: now), to: broadcasterID)
+    }
+
     /// Somebody gives KICKs. Nil when there is no such broadcaster.
     mutating func give(
         _ amount: Int, by userID: Int, to broadcasterID: Int, message: String, at now: SandboxTime
     ) -> SandboxEvent? {
         guard let broadcaster = users[broadcasterID] else { return nil }
-        var gifts = content.gifts[broadcasterID] ?? []
-        if gifts.count >= Self.maximumGifts { gifts.removeFirst(Self.maximumGifts / 10) }
-        gifts.append(SandboxGift(userID: userID, amount: amount, at: now))
-        content.gifts[broadcasterID] = gifts
+        count(SandboxGift(userID: userID, amount: amount, at: now), to: broadcasterID)
         let isLarge = amount >= 500
         return SandboxEvent(
             type: .kicksGifted, broadcasterID: broadcasterID,

@@ -118,6 +118,32 @@ extension SandboxState {
         return redemption
     }
 
+    /// Whether a viewer could redeem something now.
+    func hasRedeemable(_ broadcasterID: Int) -> Bool { !redeemable(broadcasterID).isEmpty }
+
+    private func redeemable(_ broadcasterID: Int) -> [SandboxReward] {
+        rewards(of: broadcasterID).filter { $0.isEnabled && !$0.isPaused }
+    }
+
+    /// Lets one come to that status: the one that waits longest, or else a new one.
+    mutating func happen(
+        _ status: SandboxRedemption.Status, in broadcasterID: Int, at now: SandboxTime
+    ) -> SandboxEvent? {
+        if status != .pending,
+            let waiting = content.redemptions.values
+                .filter({ $0.broadcasterID == broadcasterID && $0.status == .pending }).min(by: { $0.id < $1.id })
+        {
+            content.redemptions[waiting.id]?.status = status
+            return redemptionEvent(waiting.id)
+        }
+        guard let reward = redeemable(broadcasterID).randomElement(), let viewer = Viewer.all.randomElement() else {
+            return nil
+        }
+        let input = reward.isUserInputRequired ? ChatLines.plain.randomElement() ?? "" : ""
+        return redeem(reward.id, userID: viewer.id, userInput: input, status: status, at: now)
+            .flatMap { redemptionEvent($0.id) }
+    }
+
     /// As subscribers are told of it.
     func redemptionEvent(_ id: String) -> SandboxEvent? {
         guard let redemption = content.redemptions[id], let reward = content.rewards[redemption.rewardID],

@@ -122,7 +122,7 @@ let package = Package(
         ),
         tests(
             "APITests", "API", "Gateway", "Store", "Kick", "Model", "HTTP", "HTTPServer", "HTTPClient", "Postgres",
-            "Crypto", "Net", "TestKit"),
+            "Crypto", "Net", "Telemetry", "TestKit"),
         tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
         tests(
             "EndToEndTests", "kick-gateway", "kick-sandbox", "Kick", "HTTP", "HTTPClient", "Net", "TestKit"),

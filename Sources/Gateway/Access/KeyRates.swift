@@ -1,5 +1,5 @@
 package import Model
-import Net
+package import Net
 import Synchronization
 
 /// What a request of an API key finds of the key's rate.
@@ -21,17 +21,19 @@ package final class KeyRates: Sendable {
 
     /// Requests of a key within the window; 0: as many as it likes.
     package let quota: Int
+    private let clock: @Sendable () -> Deadline
     private let state: Mutex<KeyRateStateMachine>
 
-    package init(quota: Int) {
+    package init(quota: Int, clock: @escaping @Sendable () -> Deadline = { .now() }) {
         self.quota = quota
+        self.clock = clock
         state = Mutex(KeyRateStateMachine(quota: quota, window: .seconds(Self.windowSeconds)))
     }
 
     /// Counts a request of a key that exists. Nil when nothing is limited.
     package func take(_ key: KeyID) -> KeyAllowance? {
         guard quota > 0 else { return nil }
-        let now = Deadline.now()
+        let now = clock()
         return state.withLock { $0.take(key, now: now) }
     }
 }

@@ -63,10 +63,12 @@ struct ContentOverHTTPTests {
             }
             let calls = try await bench.send(.get, "/sandbox/calls").json
             for (method, path, _, _, _) in Self.operations {
-                let name = "\(method.rawValue) \(path)".replacing("REWARD", with: "{id}").replacing(
-                    "MESSAGE", with: "{id}"
-                ).replacing("categories/15", with: "categories/{id}")
+                let name = "\(method.rawValue) \(path)".replacing("REWARD", with: "{id}")
+                    .replacing("MESSAGE", with: "{message_id}").replacing(
+                        "categories/15", with: "categories/{category_id}")
                 #expect(calls[name] == 1, "\(name)")
+                // As the gateway itself calls it.
+                #expect(KickOperation(rawValue: name) != nil, "\(name)")
             }
             #expect(calls["POST /oauth/token"] == 1)
             #expect(try await bench.send(.delete, "/sandbox/calls").status == .noContent)

@@ -18,7 +18,7 @@ struct APIRoutes: Sendable {
         let query: QueryItems
         /// Nil when it is no JSON, or nothing.
         var body: JSON?
-        /// What stands in the path where the route has `{id}`.
+        /// What stands in the path where the route has a name in braces.
         let id: String
         let policy: APIPolicy
         let now = SandboxTime.now()
@@ -32,7 +32,7 @@ struct APIRoutes: Sendable {
         read(&router, "/public/v2/livestreams") { $0.livestreamsV2Answer($1.query) }
         read(&router, "/public/v2/categories") { $0.categoriesV2Answer($1.query) }
         read(&router, "/public/v1/categories") { $0.categorySearchAnswer($1.query) }
-        read(&router, "/public/v1/categories/{id}") { $0.categoryAnswer($1.id) }
+        read(&router, "/public/v1/categories/{category_id}") { $0.categoryAnswer($1.id) }
         read(&router, "/public/v1/kicks/leaderboard") { $0.leaderboardAnswer($1.query, for: $1.bearer, at: $1.now) }
 
         add(&router, .get, "/public/v1/channels") { try await channels($0) }
@@ -56,7 +56,7 @@ struct APIRoutes: Sendable {
                 }
             }
         }
-        add(&router, .delete, "/public/v1/chat/{id}") { request in
+        add(&router, .delete, "/public/v1/chat/{message_id}") { request in
             try await write(request) { call in
                 core.changeAPI { api in
                     APIOutcome(core.keeper.read { $0.deleteChat(call.id, for: call.bearer, service: &api) })
@@ -161,10 +161,13 @@ struct APIRoutes: Sendable {
         }
     }
 
+    private static let idNames = ["id", "category_id", "message_id"]
+
     /// Nil when the query is malformed.
     private func call(_ request: Request, _ bearer: SandboxState.Bearer) -> Call? {
         guard let query = QueryItems(parsing: request.head.query) else { return nil }
-        return Call(bearer: bearer, query: query, id: request.parameters["id"] ?? "", policy: core.apiPolicy)
+        let id = Self.idNames.lazy.compactMap { request.parameters[$0] }.first ?? ""
+        return Call(bearer: bearer, query: query, id: id, policy: core.apiPolicy)
     }
 
     private func authenticated(

@@ -58,7 +58,7 @@ extension SandboxState {
         let channel = user.channel
         let showsKey = user.id == bearer.userID && bearer.scopes.contains("streamkey:read")
         return [
-            "active_subscribers_count": .integer(channel.subscriberCount),
+            "active_gifted_subscribers_count": 7, "active_subscribers_count": .integer(channel.subscriberCount),
             "banner_picture": "https://files.example.com/images/banner.webp",
             "broadcaster_user_id": .integer(user.id), "canceled_subscribers_count": 0,
             "category": SandboxCategory(id: channel.categoryID).json(unset: policy.unsetCategory),

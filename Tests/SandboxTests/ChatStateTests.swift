@@ -45,6 +45,18 @@ struct ChatStateTests {
 
     private mutating func send(_ bearer: SandboxState.Bearer) -> APIOutcome { send([:], bearer) }
 
+    @Test("Emotes that are written are told with their places, both ends included")
+    mutating func emotes() throws {
+        let nova = try writer()
+        let content = "Grüße [emote:4148074:HYPERCLAP] 👋 [emote:37226:KEKW][emote:4148074:HYPERCLAP] [emote:x]"
+        let emotes = send(["content": .string(content)], nova).events.first?.body["emotes"]
+        #expect(
+            emotes?.text
+                == #"[{"emote_id":"4148074","positions":[{"s":6,"e":30},{"s":52,"e":76}]},"#
+                + #"{"emote_id":"37226","positions":[{"s":34,"e":51}]}]"#)
+        #expect(send(nova).events.first?.body.text.contains(#""emotes":null"#) == true)
+    }
+
     @Test("A reply names what it answers; an unknown one is sent as if it were none")
     mutating func reply() throws {
         let nova = try writer()

@@ -22,6 +22,25 @@ struct ChatMessage {
         content = text
     }
 
+    /// A text somebody wrote: its emotes stand in it as `[emote:ID:NAME]`.
+    init(written text: String) {
+        content = text
+        var positions: [(id: String, places: [JSON])] = []
+        for marker in text.matches(of: /\[emote:(\d+):[^\[\]]+\]/) {
+            let start = text[..<marker.range.lowerBound].unicodeScalars.count
+            let place: JSON = [
+                "s": .integer(start), "e": .integer(start + text[marker.range].unicodeScalars.count - 1),
+            ]
+            if let known = positions.firstIndex(where: { $0.id == marker.1 }) {
+                positions[known].places.append(place)
+            } else {
+                positions.append((String(marker.1), [place]))
+            }
+        }
+        guard !positions.isEmpty else { return }
+        emotes = .array(positions.map { ["emote_id": .string($0.id), "positions": .array($0.places)] })
+    }
+
     /// `text`, followed by one to three emotes.
     init(_ text: String, emotesFrom random: inout some RandomNumberGenerator) {
         content = text

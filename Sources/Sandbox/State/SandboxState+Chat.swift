@@ -33,7 +33,7 @@ extension SandboxState {
             "replies_to": service.messages.reply(to: replyTo, in: broadcasterID),
             "broadcaster": broadcaster.eventUser,
             "sender": sender.user(identity: identity(of: sender.id, in: broadcasterID)), "content": .string(content),
-            "emotes": .null, "created_at": .string(now.textWithNanoseconds),
+            "emotes": ChatMessage(written: content).emotes, "created_at": .string(now.textWithNanoseconds),
         ]
         service.messages.add(event: event)
         let answer = APIAnswer.ok(["is_sent": true, "message_id": .string(messageID)])

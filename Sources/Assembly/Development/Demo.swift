@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTP
 import HTTPClient
+import Kick
 import Net
 
 /// The demo tenant of `kick-gateway dev`, made as any tenant is: through the admin routes, with connect links that
@@ -64,7 +65,9 @@ struct Demo {
         struct Link: Decodable {
             let url: String
         }
-        let link: Link = try await gateway.call(.post, "/v1/connect-links", key: key, body: [:])
+        // Everything, so that whoever looks around finds nothing closed.
+        let link: Link = try await gateway.call(
+            .post, "/v1/connect-links", key: key, body: ["scopes": KickScope.all.map(\.rawValue)])
         guard let path = HTTPURL(link.url) else { throw DevError("the gateway made a link that is no URL") }
         let begun = try await get(gateway.base + path.target, cookie: nil)
         guard let consent = begun.fields[.location].flatMap({ HTTPURL($0) }),

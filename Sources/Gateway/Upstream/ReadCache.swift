@@ -37,9 +37,12 @@ final class ReadCache: Sendable {
         case wait(Place, from: ReadMemory.Moment)
     }
 
+    private let now: @Sendable () -> Deadline
     private let state: Mutex<State>
 
-    init(limits: ReadMemory.Limits = ReadMemory.Limits()) {
+    /// - Parameter now: the time, which tests may set.
+    init(limits: ReadMemory.Limits, now: @escaping @Sendable () -> Deadline) {
+        self.now = now
         state = Mutex(State(memory: ReadMemory(limits: limits)))
     }
 
@@ -62,7 +65,7 @@ final class ReadCache: Sendable {
 
     /// Something has changed at Kick.
     func change(_ tags: [CacheTag]) {
-        state.withLock { $0.memory.change(tags, at: .now()) }
+        state.withLock { $0.memory.change(tags, at: now()) }
     }
 
     private func hasChanged(_ tags: [CacheTag], since asked: ReadMemory.Moment) -> Bool {
@@ -73,7 +76,7 @@ final class ReadCache: Sendable {
         _ key: ReadKey, _ lifetime: CacheLifetime, _ ask: @escaping @Sendable () async -> Result<Finding, any Error>
     ) -> Look {
         state.withLock { state in
-            if let answer = state.memory.fresh(key, at: .now()) { return .known(answer) }
+            if let answer = state.memory.fresh(key, at: now()) { return .known(answer) }
             let moment = state.memory.moment
             if let place = state.flights[key] { return .wait(place, from: moment) }
             let flight = Flight(executorPreference: Loop.current) { [self] in
@@ -90,7 +93,7 @@ final class ReadCache: Sendable {
     ) -> Result<Landing, any Error> {
         state.withLock { state in
             state.flights[key] = nil
-            let now = Deadline.now()
+            let now = now()
             switch result {
             case .success(let finding) where finding.isWhole:
                 let answer = state.memory.store(

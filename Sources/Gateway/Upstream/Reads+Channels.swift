@@ -106,8 +106,8 @@ extension KickRead {
     static func batch(_ asked: [String], _ field: String) throws(KickBoundError) -> [String] {
         var seen: Set<String> = []
         let unique = asked.filter { seen.insert($0).inserted }
-        guard (1...longestBatch).contains(unique.count) else {
-            throw KickBoundError(field, "must be 1 to \(longestBatch) entries, is \(unique.count)")
+        guard (1...longestBatch).contains(asked.count) else {
+            throw KickBoundError(field, "must be 1 to \(longestBatch) entries, is \(asked.count)")
         }
         return unique
     }

@@ -1,7 +1,7 @@
 import HTTP
 import Kick
 import Model
-import Net
+package import Net
 package import Store
 import Telemetry
 
@@ -64,7 +64,7 @@ package final class Upstream: Sendable {
 
     package init(
         kick: KickAccess, tokens: LoginTokens, logins: LoginStore, changes: ReadChangeStore, connecting: Connecting,
-        policy: Policy = Policy()
+        policy: Policy = Policy(), now: @escaping @Sendable () -> Deadline = { .now() }
     ) {
         self.kick = kick
         self.tokens = tokens
@@ -72,7 +72,7 @@ package final class Upstream: Sendable {
         self.changes = changes
         self.connecting = connecting
         self.policy = policy
-        cache = ReadCache(limits: policy.memory)
+        cache = ReadCache(limits: policy.memory, now: now)
         budgets = CallBudgets(policy: policy.budget)
     }
 

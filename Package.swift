@@ -86,7 +86,7 @@ let package = Package(
         program("kick-gateway", "Assembly"),
         program("kick-sandbox", "Sandbox", "Net", "Telemetry", "HTTPServer"),
         program(
-            "kick-bench", "ProcessKit", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model", "HTTP",
+            "kick-bench", "ProcessKit", "Kick", "Store", "Postgres", "PostgresCluster", "Sandbox", "Model", "HTTP",
             "HTTPClient", "Crypto", "Net", "Telemetry"),
         program(
             "kick-chaos", "ProcessKit", "Assembly", "Gateway", "Store", "Postgres", "PostgresCluster", "Sandbox",

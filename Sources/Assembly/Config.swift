@@ -86,6 +86,10 @@ struct Config {
         refreshPolicy.concurrency = environment.value(
             "GATEWAY_REFRESH_CONCURRENCY", default: refreshPolicy.concurrency, expected: "a number from 1 to 256",
             { text in Int(text).flatMap { (1...256).contains($0) ? $0 : nil } })
+        var upstreamPolicy = Upstream.Policy()
+        upstreamPolicy.rate = environment.value(
+            "GATEWAY_KICK_RATE", default: upstreamPolicy.rate, expected: "a number from 1 to 100000",
+            { text in Double(text).flatMap { (1...100_000).contains($0) ? $0 : nil } })
         let level = environment.value(
             "GATEWAY_LOG_LEVEL", default: LogLevel.info, expected: "debug, info, notice, warning or error",
             LogLevel.init(name:))
@@ -108,7 +112,8 @@ struct Config {
         return Config(
             listen: listen, publicURL: publicURL, databaseURL: databaseURL, dataDirectory: dataDirectory,
             masterKeys: masterKeys, adminKey: Secret(adminKey), app: app, kickAPI: kickAPI, kickID: kickID,
-            refreshPolicy: refreshPolicy, retention: retention, webhookMaximumAge: maximumAge,
+            refreshPolicy: refreshPolicy, upstreamPolicy: upstreamPolicy, retention: retention,
+            webhookMaximumAge: maximumAge,
             streamLimits: streamLimits, keyRate: keyRate, loopCount: loopCount, resources: resources)
     }
 

@@ -71,7 +71,8 @@ final class RunningGateway: Sendable {
         let tenants = TenantStore(database: database, vault: vault)
         let apps = AppDirectory(store: tenants)
         try await putDefaultApp(config, tenants)
-        let client = OutboundClient(loops: loops, tls: try TLSContext())
+        let client = OutboundClient(
+            loops: loops, tls: try TLSContext(), limits: ClientLimits(connections: 64, waiters: 1024))
         let kick = try kickAccess(
             config, apps: apps, tokens: AppTokenStore(database: database, vault: vault), client: client)
 

@@ -22,6 +22,7 @@ enum ConfigCommand {
         | GATEWAY_STREAMS_PER_KEY | 1000 | … of an API key; one more gets 429 |
         | GATEWAY_STREAM_MAX_AGE | 30m | How old an event stream may become; each ends at a moment of its own in the last quarter and is resumed |
         | GATEWAY_KEY_RATE | 3000 | Requests of an API key in 10 seconds, in this process; one more gets 429; 0 for no limit |
+        | GATEWAY_KICK_RATE | 20 | Calls per second to one of Kick's operations, for each Kick app in this process; twice as many at once after a pause |
         | GATEWAY_REFRESH_RATE | 50 | Token refreshes per second, for each Kick app in this process |
         | GATEWAY_REFRESH_CONCURRENCY | 16 | Token refreshes at once, for each Kick app in this process |
         | GATEWAY_LOOPS | one per core | Event loops, each a thread |

@@ -1,14 +1,19 @@
 import Net
 import ProcessKit
 
-/// The same request over and over on keep-alive connections, each sending the next when it has its answer.
+/// Requests on keep-alive connections, each sending the next when it has its answer.
 final class RequestLoad: Sendable {
     private let tallies: Tallies
     private let tasks: [Task<Void, Never>]
     private let count: Int
 
-    /// - Parameter deadline: by when the whole load must be over.
-    init(_ request: [UInt8], connections count: Int, to address: SocketAddress, loops: LoopGroup, deadline: Deadline) {
+    /// - Parameters:
+    ///   - request: the next one.
+    ///   - deadline: by when the whole load must be over.
+    init(
+        connections count: Int, to address: SocketAddress, loops: LoopGroup, deadline: Deadline,
+        request: @escaping @Sendable () -> [UInt8]
+    ) {
         let tallies = Tallies(loops)
         self.tallies = tallies
         self.count = count
@@ -34,7 +39,7 @@ final class RequestLoad: Sendable {
     }
 
     private static func drive(
-        _ request: [UInt8], to address: SocketAddress, _ tally: Tally, _ deadline: Deadline
+        _ request: @Sendable () -> [UInt8], to address: SocketAddress, _ tally: Tally, _ deadline: Deadline
     ) async {
         do {
             let stream = try await ByteStream.connect(to: address, deadline: deadline)
@@ -42,6 +47,7 @@ final class RequestLoad: Sendable {
             tally.connected += 1
             var answers = AnswerReader()
             while !tally.isStopping {
+                let request = request()
                 let start = Deadline.now()
                 try await stream.write(request, deadline: deadline)
                 let status = try await answers.next(from: stream, deadline: deadline)

@@ -4,21 +4,22 @@ import ProcessKit
 /// Rows about requests that are answered at once.
 enum RequestRows {
     static func hello(_ name: RowName, connections: Int, on stage: Stage) async throws -> Row {
-        try await row(name, request: request("/health/live"), connections: connections, on: stage)
+        let request = request("/health/live")
+        return try await row(name, connections: connections, on: stage) { request }
     }
 
     static func read(on stage: Stage) async throws -> Row {
-        let request = request("/v1/logins", fields: "Authorization: Bearer \(stage.keys[0])\r\n")
-        return try await row(.read, request: request, connections: 64, on: stage)
+        let request = request("/v1/logins", key: stage.keys[0])
+        return try await row(.read, connections: 64, on: stage) { request }
     }
 
-    private static func row(
-        _ name: RowName, request: [UInt8], connections: Int, on stage: Stage
+    static func row(
+        _ name: RowName, connections: Int, on stage: Stage, request: @escaping @Sendable () -> [UInt8]
     ) async throws -> Row {
         let options = stage.workshop.options
         let load = RequestLoad(
-            request, connections: connections, to: stage.gateway.address, loops: stage.workshop.loops,
-            deadline: .after(.seconds(options.seconds + 30)))
+            connections: connections, to: stage.gateway.address, loops: stage.workshop.loops,
+            deadline: .after(.seconds(options.seconds + 30)), request: request)
         let (usage, reading) = try await load.measure(
             warmUp: options.isQuick ? 0.5 : 1.5, seconds: options.seconds, on: stage)
         guard reading.operations > 0 else { throw ProcessError("nothing was answered") }
@@ -35,7 +36,9 @@ enum RequestRows {
         return row
     }
 
-    private static func request(_ path: String, fields: String = "") -> [UInt8] {
-        Array("GET \(path) HTTP/1.1\r\nHost: gateway.bench.invalid\r\nUser-Agent: kick-bench\r\n\(fields)\r\n".utf8)
+    static func request(_ path: String, key: String? = nil) -> [UInt8] {
+        let fields = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+        return Array(
+            "GET \(path) HTTP/1.1\r\nHost: gateway.bench.invalid\r\nUser-Agent: kick-bench\r\n\(fields)\r\n".utf8)
     }
 }

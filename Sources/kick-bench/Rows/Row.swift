@@ -7,6 +7,10 @@ enum RowName: String, CaseIterable, Sendable {
     case hello64 = "hello-64"
     case hello512 = "hello-512"
     case read
+    case cached
+    case readers
+    case kickRead = "kick-read"
+    case kickOwn = "kick-own"
     case stream
     case burst
     case webhook
@@ -21,6 +25,10 @@ enum RowName: String, CaseIterable, Sendable {
         case .hello64: "`GET /health/live`, 64 connections"
         case .hello512: "`GET /health/live`, 512 connections"
         case .read: "`GET /v1/logins` (2 logins), 64 connections"
+        case .cached: "`GET /v1/channels/{id}`, remembered, 64 connections"
+        case .readers: "1,000 readers of one channel"
+        case .kickRead: "`GET /v1/livestreams`, another question each time, Kick answers in 200 ms"
+        case .kickOwn: "`GET /v1/broadcasters/{id}/redemptions`, with a login's token, Kick answers in 200 ms"
         case .stream: "stream: 1 tenant × 1,000 readers, 40 events/s"
         case .burst: "burst: most deliveries/s, 1 tenant × 1,000 readers"
         case .webhook: "webhook: verified, committed, to 1 of 100 readers; 32 senders"
@@ -32,7 +40,7 @@ enum RowName: String, CaseIterable, Sendable {
     var stage: StageKind {
         switch self {
         case .idleMemory, .history: .bare
-        case .idleStreams, .hello64, .hello512, .read: .small
+        case .idleStreams, .hello64, .hello512, .read, .cached, .readers, .kickRead, .kickOwn: .small
         case .stream, .burst: .oneTenant
         case .webhook, .webhookPaced: .manyTenants
         }

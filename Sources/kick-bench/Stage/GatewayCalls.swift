@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTP
 import HTTPClient
+import Kick
 import Net
 import ProcessKit
 
@@ -34,7 +35,8 @@ struct GatewayCalls: Sendable {
         struct Link: Decodable {
             let url: String
         }
-        let link: Link = try await call(.post, "/v1/connect-links", key: key, body: [:])
+        let link: Link = try await call(
+            .post, "/v1/connect-links", key: key, body: ["scopes": KickScope.all.map(\.rawValue)])
         let begun = try await get(gateway + target(of: link.url), cookie: nil)
         guard let consent = begun.fields[.location].flatMap({ HTTPURL($0) }),
             let cookie = begun.fields[.setCookie]?.prefix(while: { $0 != ";" }),
@@ -63,10 +65,33 @@ struct GatewayCalls: Sendable {
         return (list.data.count, list.data.count { $0.state == "active" })
     }
 
+    // MARK: The stand-in for Kick
+
+    /// Has Kick take so long for every answer below a path.
+    func delayKick(_ milliseconds: Int, below path: String) async throws {
+        struct Order: Encodable {
+            let target = "api"
+            let count = 1_000_000
+            let path_prefix: String
+            let delay_ms: Int
+        }
+        var request = try OutboundRequest(.post, url(kick + "/sandbox/faults"))
+        request.fields.set(.contentType, "application/json")
+        request.body = Array(try JSONEncoder().encode(Order(path_prefix: path, delay_ms: milliseconds)))
+        let answer = try await client.send(request, deadline: .after(Self.patience))
+        guard answer.status.isSuccess else { throw ProcessError("the stand-in for Kick cannot be slow") }
+    }
+
+    /// How often Kick was asked something, by operation.
+    func kickCalls() async throws -> [String: Int] {
+        let answer = try await get(kick + "/sandbox/calls", cookie: nil)
+        return try JSONDecoder().decode([String: Int].self, from: Data(answer.body))
+    }
+
     // MARK: -
 
     private func call<Answer: Decodable>(
-        _ method: HTTP.Method, _ path: String, key: String, body: [String: String]? = nil
+        _ method: HTTP.Method, _ path: String, key: String, body: (some Encodable)? = [String: String]?.none
     ) async throws -> Answer {
         var request = try OutboundRequest(method, url(gateway + path))
         request.fields.set(.authorization, FieldValue("Bearer \(key)"))

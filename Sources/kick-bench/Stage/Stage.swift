@@ -37,13 +37,17 @@ final class Stage: Sendable {
     let gateway: GatewayProcess
     /// API keys of the tenants, in order.
     let keys: [String]
+    let calls: GatewayCalls
     /// How many webhooks of the pool it has had: it would know them again.
     let webhooksSent = Atomic(0)
     private let sandbox: SandboxServer
 
     private static let patience = Duration.seconds(60)
 
-    private init(workshop: Workshop, gateway: GatewayProcess, keys: [String], sandbox: SandboxServer) {
+    private init(
+        workshop: Workshop, gateway: GatewayProcess, keys: [String], calls: GatewayCalls, sandbox: SandboxServer
+    ) {
+        self.calls = calls
         self.workshop = workshop
         self.gateway = gateway
         self.keys = keys
@@ -73,12 +77,14 @@ final class Stage: Sendable {
                 "KICK_ID_URL": kick,
                 // One key opens all the streams there are, and makes all the requests.
                 "GATEWAY_STREAMS_PER_KEY": "50000", "GATEWAY_STREAMS_PER_TENANT": "50000", "GATEWAY_KEY_RATE": "0",
+                // What calls cost is to be seen, not how they are held back.
+                "GATEWAY_KICK_RATE": "100000",
             ])
         do {
             let calls = GatewayCalls(
                 client: workshop.client, gateway: "http://\(gateway.address)", kick: kick, adminKey: adminKey)
             let keys = try await makeTenants(kind, calls)
-            return Stage(workshop: workshop, gateway: gateway, keys: keys, sandbox: sandbox)
+            return Stage(workshop: workshop, gateway: gateway, keys: keys, calls: calls, sandbox: sandbox)
         } catch {
             let words = gateway.lastWords
             gateway.stop()

@@ -83,6 +83,12 @@ package struct Fields: Sendable {
         append(name.spelling.utf8, value.text.utf8)
     }
 
+    /// Adds a line whose value was made as bytes, where a string would cost too much. Traps on a control character.
+    package mutating func append(_ name: FieldName, bytes value: [UInt8]) {
+        precondition(value.allSatisfy(ASCII.isFieldValueByte), "a field value holds no control character")
+        append(name.spelling.utf8, value)
+    }
+
     /// Leaves exactly one line with this name, or none when `value` is nil.
     package mutating func set(_ name: FieldName, _ value: FieldValue?) {
         remove(name)

@@ -44,6 +44,15 @@ struct KeyRateStateMachine {
     private struct Window {
         var end: UInt64
         var used: Int
+
+        mutating func take(quota: Int, length: UInt64, now: UInt64) -> KeyAllowance {
+            if now >= end { self = Window(end: now + length, used: 0) }
+            let isAllowed = used < quota
+            if isAllowed { used += 1 }
+            return KeyAllowance(
+                isAllowed: isAllowed, remaining: quota - used,
+                secondsToReset: Int((end - now + 999_999_999) / 1_000_000_000))
+        }
     }
 
     private let quota: Int
@@ -63,16 +72,7 @@ struct KeyRateStateMachine {
     mutating func take(_ key: KeyID, now: Deadline) -> KeyAllowance {
         let now = now.nanoseconds
         if now >= sweepAt { sweep(now) }
-        return take(&windows[key, default: Window(end: 0, used: 0)], now)
-    }
-
-    private func take(_ window: inout Window, _ now: UInt64) -> KeyAllowance {
-        if now >= window.end { window = Window(end: now + length, used: 0) }
-        let isAllowed = window.used < quota
-        if isAllowed { window.used += 1 }
-        return KeyAllowance(
-            isAllowed: isAllowed, remaining: quota - window.used,
-            secondsToReset: Int((window.end - now + 999_999_999) / 1_000_000_000))
+        return windows[key, default: Window(end: 0, used: 0)].take(quota: quota, length: length, now: now)
     }
 
     /// Forgets keys that have been silent for a window. Once in a window, so that each that is looked at was used since.

@@ -43,6 +43,7 @@ package enum Routes {
         open(.get, "/", Pages.live),
         open(.get, "/health/live", Health.live),
         open(.get, "/health/ready", Health.ready),
+        open(.get, "/docs", Pages.docs),
         open(.get, "/openapi.json", Pages.contract),
 
         // Logging in.
@@ -95,6 +96,7 @@ package enum Routes {
         key(.adsWrite, .post, "/v1/broadcasters/{broadcaster}/ads/enrollment", Ads.enroll),
         key(.dropsRead, .get, "/v1/drops/claims", Drops.list),
         key(.dropsWrite, .patch, "/v1/drops/claims", Drops.update),
+        key(.channelsRead, .get, "/v1/public-key", PublicKeys.get),
 
         // What comes from Kick by itself.
         key(.subscriptionsRead, .get, "/v1/subscriptions", Subscriptions.list),

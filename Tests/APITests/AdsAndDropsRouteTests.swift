@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import HTTP
 import HTTPServer
@@ -139,6 +140,23 @@ struct AdsAndDropsRouteTests {
             #expect(response.fields[.cacheControl] == "no-store")
             #expect(try await stage.call("GET", "/v1/logins/login_x/introspection", key: key).status == .notFound)
         }
+    }
+
+    @Test("the key that Kick signs with, asked for once")
+    func publicKey() async throws {
+        let pem = BuiltInKey.pem
+        let kick = MadeUpKick([
+            .publicKey: (200, #"{"data":{"public_key":"\#(pem.replacing("\n", with: "\\n"))"}}"#)
+        ])
+        try await HandlerStage.run(kick: kick.exchange) { stage in
+            let key = try await stage.makeKey([.channelsRead])
+            for _ in 1...2 {
+                let response = try await stage.call("GET", "/v1/public-key", key: key)
+                let found = try #require(try response.json()["public_key"] as? String)
+                #expect(try PublicKey(pem: found).fingerprint == PublicKey(pem: pem).fingerprint)
+            }
+        }
+        #expect(kick.requests.count == 1)
     }
 
     @Test(

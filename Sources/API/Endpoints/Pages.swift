@@ -1,10 +1,14 @@
 import HTTP
 import HTTPServer
 
-/// What the service shows without being asked for data: its page and its contract.
+/// What the service shows without being asked for data: its pages and its contract.
 enum Pages {
     static func live(_ context: RequestContext) async throws -> Response {
         html(LivePage.html)
+    }
+
+    static func docs(_ context: RequestContext) async throws -> Response {
+        html(DocsPage.html)
     }
 
     static func contract(_ context: RequestContext) async throws -> Response {

@@ -18,7 +18,8 @@ enum JSONBody {
         _ type: Value.Type = Value.self, from request: Request
     ) async throws -> Value? {
         let isEmpty = try await request.body(upTo: limit).isEmpty
-        return isEmpty ? nil : try await decode(from: request)
+        // The type is named: else it would be the optional one, which has no members to compare with.
+        return isEmpty ? nil : try await decode(Value.self, from: request)
     }
 
     /// The body of a request that says that it is JSON; at least one byte.

@@ -14,8 +14,8 @@ extension Events {
         let caller = try context.requireCaller()
         let query = try context.request.query()
         let lastEventID = context.request.fields[.lastEventID]
-        if isOver(lastEventID, query) { return over }
         var request = try streamRequest(query, lastEventID: lastEventID, tenant: caller.tenant, key: caller.key)
+        if isOver(lastEventID, query) { return over }
         request.expiresAt = caller.expiresAt
         return try await stream(request, feed: context.services.feed)
     }

@@ -41,7 +41,7 @@ struct CategoryStateTests {
             seen += names(answer)
             cursor = try #require(answer.body?["pagination"]?["next_cursor"]?.stringValue)
             #expect(cursor.isEmpty || (4...28).contains(cursor.count))
-        } while !cursor.isEmpty
+        } while !cursor.isEmpty && seen.count < 100
         #expect(seen == SandboxCategory.all.map(\.name))
         #expect(names(state.categoriesV2Answer([:])).count == 25)
     }

@@ -69,7 +69,7 @@ struct DropsAndAdsStateTests {
             let answer = state.claimsAnswer(query("cursor=\(cursor)"), for: app)
             seen += listed(answer)
             cursor = try #require(answer.body?["data"]?["cursor"]?.stringValue)
-        } while !cursor.isEmpty
+        } while !cursor.isEmpty && seen.count < 100
         #expect(seen == ids + [special])
     }
 

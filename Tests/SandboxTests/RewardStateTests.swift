@@ -190,10 +190,11 @@ struct RewardStateTests {
             let answer = state.redemptionsAnswer(query, for: bearer, policy: policy)
             let page = listed(answer)
             seen += page
-            let done = JSON.array(page.map { .string($0) })
+            // The last one stays, so that the next page has to begin behind it.
+            let done = JSON.array(page.prefix(1).map { .string($0) })
             _ = state.decideRedemptions(["ids": done], accepts: true, for: bearer, service: &service)
             cursor = try #require(answer.body?["pagination"]?["next_cursor"]?.stringValue)
-        } while !cursor.isEmpty
+        } while !cursor.isEmpty && seen.count < 100
         #expect(seen == ids)
     }
 

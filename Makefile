@@ -9,7 +9,7 @@ RELEASE := --scratch-path .build-release --configuration release
 SOURCES := Package.swift Sources Tests
 DEV_CONFIGURATION ?= release
 # What the build and the tests stand on. Root installs; others use sudo when they have it.
-PACKAGES := libssl-dev libpq-dev postgresql openssl ca-certificates binutils curl
+PACKAGES := libssl-dev libpq-dev postgresql openssl ca-certificates binutils curl python3 python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: help deps build release run test check format lint bench chaos clean
@@ -44,7 +44,8 @@ run: deps
 	$(SWIFT) build --scratch-path .build-$(DEV_CONFIGURATION) --configuration $(DEV_CONFIGURATION)
 	@exec .build-$(DEV_CONFIGURATION)/$(DEV_CONFIGURATION)/kick-gateway dev
 
-# The programs' own tests come last and alone: they wait for processes, which would hold up the others' threads.
+# The programs' own tests come last and alone: they wait for processes, which would hold up the others' threads. Behind
+# them the contract: a client that is generated from it, and schemathesis, against the running programs.
 # Whatever a test learns of tokens, codes, secrets and keys is collected, and must not be in anything that was printed.
 test: export KICK_GATEWAY_TEST_SECRETS := $(CURDIR)/.build/test-secrets
 # All tests at once, each with loops, a database and its connections, would starve one another on a small machine.
@@ -54,6 +55,7 @@ test: deps
 	@rm -f .build/test-secrets
 	$(SWIFT) test $(DEBUG) --skip-build --skip EndToEndTests 2>&1 | tee .build/test-output
 	$(SWIFT) test $(DEBUG) --skip-build --filter EndToEndTests 2>&1 | tee -a .build/test-output
+	.ci/contract .build/debug 2>&1 | tee -a .build/test-output
 	@.ci/no-secrets .build/test-output .build/test-secrets
 
 lint:

@@ -39,7 +39,7 @@ enum Redemptions {
     static func list(_ context: RequestContext) async throws -> Response {
         let parameters = try Parameters(context.request, lists: ["ids"], singles: ["reward", "status", "cursor"])
         let selection = try RedemptionSelection(
-            rewardID: parameters.text("reward"), status: parameters.text("status"),
+            rewardID: parameters.text("reward"), status: parameters["status"],
             ids: parameters.list("ids") ?? [], cursor: parameters.text("cursor"))
         return try await context.answer(.redemptions(selection, of: try context.kickID("broadcaster"))) {
             PageView($0, View.init)

@@ -14,7 +14,7 @@ extension DocsPage {
           for (const [key, value] of Object.entries(attributes ?? {})) {
             if (value !== undefined && value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
           }
-          element.append(...children.flat().filter(child => child !== null && child !== undefined));
+          element.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined));
           return element;
         }
 
@@ -66,6 +66,8 @@ extension DocsPage {
         function bounds(schema) {
           const list = [];
           const range = (low, high, unit) => {
+            // The largest number that fits in 64 bits is no bound that anybody meets.
+            if (high > Number.MAX_SAFE_INTEGER) high = undefined;
             if (low === undefined && high === undefined) return;
             list.push(high === undefined ? `at least ${low}${unit}` : low === undefined ? `at most ${high}${unit}`
               : low === high ? `${low}${unit}` : `${low} to ${high}${unit}`);
@@ -213,7 +215,7 @@ extension DocsPage {
             const about = [bounds(schema), itemBounds(schema)].filter(text => text).join("; ");
             return make("tr", null,
               make("td", null, make("code", null, parameter.name), parameter.required ? make("span", { class: "required" }, " required") : null),
-              make("td", null, parameter.in),
+              make("td", { class: "in" }, parameter.in),
               make("td", null, make("span", { class: "type" }, typeOf(schema)),
                 parameter.description ? make("div", null, spans(parameter.description)) : null,
                 about ? make("div", { class: "soft" }, about) : null));

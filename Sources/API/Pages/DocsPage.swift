@@ -34,13 +34,14 @@ enum DocsPage {
           nav ul { list-style: none; margin: 0; padding: 0; }
           nav li a { display: flex; gap: .5rem; padding: .12rem .3rem; border-radius: 4px; text-decoration: none; color: inherit; font-size: .88rem; }
           nav li a:hover, nav li a[aria-current] { background: var(--panel); }
-          nav .method { width: 3.6em; flex: none; font-size: .68rem; line-height: 2; }
+          nav .method { width: 4.2em; flex: none; font-size: .68rem; line-height: 2; }
           #search { width: 100%; font: inherit; padding: .35rem .5rem; }
           #count { color: var(--soft); font-size: .85rem; min-height: 1.4em; margin: .3rem 0 0; }
           main { padding: 1.2rem 2rem 6rem; max-width: 64rem; min-width: 0; }
           h1 { font-size: 1.5rem; margin: 0; }
           main > section { margin-top: 2rem; }
-          section > h2 { font-size: 1.15rem; margin: 0 0 .3rem; text-transform: capitalize; }
+          section > h2 { font-size: 1.15rem; margin: 0 0 .3rem; }
+          section > h2::first-letter { text-transform: uppercase; }
           .soft { color: var(--soft); }
           .method { font-weight: 700; text-transform: uppercase; font-size: .78rem; }
           .get { color: var(--get); } .post { color: var(--post); } .delete { color: var(--delete); }
@@ -56,6 +57,7 @@ enum DocsPage {
           td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
           th { color: var(--soft); font-weight: 600; font-size: .85rem; }
           td:first-child { min-width: 7rem; }
+          td.in { overflow-wrap: normal; color: var(--soft); }
           pre { background: var(--panel); border-radius: 5px; padding: .6rem .8rem; margin: .4rem 0; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
           .members { list-style: none; margin: .2rem 0; padding-left: .9rem; border-left: 2px solid var(--line); }
           .members li { padding: .12rem 0; }

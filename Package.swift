@@ -123,7 +123,7 @@ let package = Package(
         tests(
             "APITests", "API", "Gateway", "Store", "Kick", "Model", "HTTP", "HTTPServer", "HTTPClient", "Postgres",
             "Crypto", "Net", "Telemetry", "TestKit"),
-        tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP"),
+        tests("ContractTests", "API", "Gateway", "HTTPServer", "Kick", "HTTP", exclude: ["Fixtures"]),
         tests(
             "EndToEndTests", "kick-gateway", "kick-sandbox", "Kick", "HTTP", "HTTPClient", "Net", "TestKit"),
     ]

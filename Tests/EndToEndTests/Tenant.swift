@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import HTTPClient
+import Kick
 import Net
 import TestKit
 
@@ -22,8 +23,11 @@ struct TestTenant: Sendable {
     }
 
     /// Logs a sandbox user in, step by step as a browser would: link, consent page, its form, the way back.
-    func connect(_ userID: Int64) async throws {
-        let link = try await deployment.json(.post, "/v1/connect-links", key: key, body: [:])
+    ///
+    /// - Parameter scopes: Kick's scopes to ask for; nil: the usual ones.
+    func connect(_ userID: Int64, scopes: [KickScope]? = nil) async throws {
+        let link = try await deployment.json(
+            .post, "/v1/connect-links", key: key, body: scopes.map { ["scopes": $0.map(\.rawValue)] } ?? [:])
         let target = HTTPURL(link["url"] as? String ?? "")?.target ?? ""
         deployment.secrets.update { $0.append(String(target.split(separator: "=").last ?? "")) }
         guard let begun = try await deployment.send(.get, target), begun.status == .seeOther,

@@ -4,10 +4,13 @@ import Model
 /// What Kick's errors mean for callers: Kick's trouble, a token's, or their own.
 enum KickTrouble {
     /// The words for an error that may pass without anybody doing anything; nil for any other.
-    static func passing(_ error: any Error) -> String? {
+    ///
+    /// - Parameter isLogin: whether a login's token was used. An app's token that is refused is the operator's trouble:
+    ///   for others it passes.
+    static func passing(_ error: any Error, isLogin: Bool) -> String? {
         switch error {
-        // An app's token that is refused is the operator's trouble; what is known is still better than nothing.
-        case let error as KickError where error.isTransient || error.kind == .clientRefused: "\(error)"
+        case let error as KickError where error.isTransient: "\(error)"
+        case let error as KickError where !isLogin && [.unauthorized, .clientRefused].contains(error.kind): "\(error)"
         case let error as GatewayError where error.code == .unavailable: error.message
         case let error as any Unavailability where error.isUnavailable: "the database is not available"
         default: nil

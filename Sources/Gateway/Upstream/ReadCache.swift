@@ -102,7 +102,7 @@ final class ReadCache: Sendable {
             case .success(let finding):
                 return .success(Landing(answer: .unkept(finding.representation), tags: finding.tags))
             case .failure(let error):
-                guard let trouble = KickTrouble.passing(error),
+                guard let trouble = KickTrouble.passing(error, isLogin: key.subject.isLogin),
                     let answer = state.memory.old(key, because: trouble, at: now)
                 else { return .failure(error) }
                 return .success(Landing(answer: answer, tags: []))

@@ -9,6 +9,10 @@ struct ReadKey: Hashable, Sendable {
         case app(AppID)
         /// The login's own data (P14).
         case login(LoginID)
+
+        var isLogin: Bool {
+            if case .login = self { true } else { false }
+        }
     }
 
     let subject: Subject

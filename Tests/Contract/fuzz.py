@@ -43,6 +43,8 @@ def prepare(stage: Stage) -> dict[str, list]:
         ]
         for kind in ("kept", "disposable")
     ]
+    # One channel is live and shows ads, the other one is not.
+    stage.control.post("/channels", json={"broadcaster_user_id": 1002, "is_live": True, "ads_opted_in": True})
     stage.admin.post("/encryption-keys/rotate")
     encryption_keys = [key["id"] for key in stage.admin.get("/encryption-keys").json()["keys"]]
     # Events for the stream, which has to say something before it is looked at.
@@ -71,7 +73,8 @@ PARAMETERS = {
     "path.id": "logins", "path.broadcaster": "broadcasters", "path.cursor": "cursors", "path.app": "apps",
     "path.tenant": "tenants", "path.user": "users", "path.channel": "channels", "path.category": "categories",
     "path.message": "messages", "path.reward": "rewards", "query.after": "cursors", "query.link": "links",
-    "query.moderator_user_id": "broadcasters", "query.reward": "rewards",
+    "query.moderator_user_id": "broadcasters", "query.reward": "rewards", "body.after": "cursors",
+    "body.until": "cursors", "body.reply_to_message_id": "messages",
 }
 BY_OPERATION = {
     "disconnectLogin": {"path.id": "disposable_logins"},

@@ -62,7 +62,7 @@ def run_client(stage: Stage) -> int:
     sys.path.insert(0, str(SCRATCH))
     Stage.running = stage
     return pytest.main([
-        str(HERE / "test_client.py"), "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:anyio", "-W", "ignore",
+        str(HERE / "test_client.py"), str(HERE / "test_operations.py"), "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:anyio", "-W", "ignore",
         f"--rootdir={HERE}",
     ])
 

@@ -39,7 +39,8 @@ enum DevCommand {
             arguments: [
                 "--listen", sandboxListen, "--state", "\(directory)/sandbox.json",
                 "--redirect-uri", "http://localhost:\(port)/auth/kick/callback",
-                "--webhook-url", "http://127.0.0.1:\(port)/webhooks/kick", "--demo", rate,
+                "--webhook-url", "http://127.0.0.1:\(port)/webhooks/kick",
+                "--drops-webhook-url", "http://127.0.0.1:\(port)/webhooks/kick/drops", "--demo", rate,
             ])
         defer { sandbox.stop() }
         let kick = "http://\(sandboxAddress)"
@@ -53,6 +54,8 @@ enum DevCommand {
                 "KICK_CLIENT_ID": "sandbox-client", "KICK_CLIENT_SECRET": "sandbox-secret", "KICK_API_URL": kick,
                 "KICK_ID_URL": kick, "DATABASE_URL": environment.text("DATABASE_URL") ?? "",
                 "GATEWAY_RESOURCES": environment.text("GATEWAY_RESOURCES") ?? "",
+                "GATEWAY_KEY_RATE": environment.text("GATEWAY_KEY_RATE") ?? "",
+                "GATEWAY_KICK_RATE": environment.text("GATEWAY_KICK_RATE") ?? "",
             ]), executable: Resources.executable)
         let gateway = try await RunningGateway.start(config)
 
@@ -94,13 +97,15 @@ enum DevCommand {
           Sandbox        \(sandbox)/
           API key        \(key)
           Admin key      \(secrets.adminKey)
+          Routes         \(base)/docs
 
-        The main job in four lines:
+        The main job in five lines:
 
           export GATEWAY=\(base) KEY=\(key)
           curl -s $GATEWAY/v1/logins -H "Authorization: Bearer $KEY"
+          curl -s $GATEWAY/v1/channels/nova -H "Authorization: Bearer $KEY"
           curl -sN --max-time 5 $GATEWAY/v1/events/stream -H "Authorization: Bearer $KEY"
-          curl -s "$GATEWAY/v1/events?limit=2" -H "Authorization: Bearer $KEY"
+          curl -s -X POST $GATEWAY/v1/broadcasters/1001/chat/messages -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"content":"hello"}'
           curl -s -X POST $GATEWAY/v1/connect-links -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{}'
 
         """

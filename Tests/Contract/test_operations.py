@@ -88,7 +88,7 @@ def test_scopes_of_the_login(api, operation):
     assert "/auth/kick?link=" in problem["connect_url"]
 
 
-@named(KICKS)
+@named(TENANTS)
 def test_unknown_parameters(api, operation):
     answer = send(api, operation, query={"unheard_of": "1"}, broadcaster=SHY)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")

@@ -24,6 +24,7 @@ enum Replays {
 
     /// Repeats a stretch of the log, or says how much that would be.
     static func stretch(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let after: String?
             let until: String?
@@ -50,6 +51,7 @@ enum Replays {
 
     /// Repeats one event.
     static func one(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let cursor = try context.request.parameters.require("cursor", as: EventCursor.self)
         let outcome = try await context.services.replay.replay(cursor, in: try context.requireCaller().tenant)
         return try JSONBody.encode(Replay(outcome))
@@ -57,6 +59,7 @@ enum Replays {
 
     /// Puts a made-up event into the log. The answer is the event, as it goes to streams.
     static func test(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let type: String
             let broadcasterUserId: Int64?

@@ -19,11 +19,13 @@ enum EventRetention {
     }
 
     static func get(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let status = try await context.services.retention.status(in: try context.requireCaller().tenant)
         return try JSONBody.encode(View(status))
     }
 
     static func put(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let seconds: Int64?
 

@@ -48,6 +48,7 @@ enum Events {
 
     /// One event, for as long as it is kept.
     static func get(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let cursor = try context.request.parameters.require("cursor", as: EventCursor.self)
         let event = try await context.services.feed.event(at: cursor, in: try context.requireCaller().tenant)
         return Response.json(EventEncoding.json(event))

@@ -18,6 +18,7 @@ enum LoginUse {
 
     /// Asks Kick whose token the login holds: whoever wants to know whether it works need not wait for the schedule.
     static func check(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let id = try context.request.parameters.require("id", as: LoginID.self)
         let tenant = try context.requireCaller().tenant
         do {

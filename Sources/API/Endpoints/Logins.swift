@@ -11,6 +11,7 @@ enum Logins {
     private static let longestLifetime: Int64 = 30 * 24 * 3600
 
     static func createLink(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let scopes: [String]?
             let expiresInSeconds: Int64?
@@ -36,12 +37,14 @@ enum Logins {
     }
 
     static func list(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let logins = try await context.services.records.logins(in: try context.requireCaller().tenant)
         let now = Timestamp.now()
         return try JSONBody.encode(DataList(data: logins.map { LoginView($0, at: now) }))
     }
 
     static func get(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let id = try context.request.parameters.require("id", as: LoginID.self)
         let login = try await context.services.records.login(id, in: try context.requireCaller().tenant)
         return try JSONBody.encode(LoginView(login, at: .now()))
@@ -49,6 +52,7 @@ enum Logins {
 
     /// Takes over a pair of tokens that another program got from Kick. 202 when it could not be proven yet.
     static func importPair(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let accessToken: String
             let refreshToken: String
@@ -63,6 +67,7 @@ enum Logins {
 
     /// Ends a login. 202 when something is left to do at Kick.
     static func disconnect(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct View: Encodable {
             let id: String
             let state: LoginState
@@ -81,6 +86,7 @@ enum Logins {
 
     /// Has the tokens renewed now, whatever their age, also when Kick refused them before.
     static func refresh(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let id = try context.request.parameters.require("id", as: LoginID.self)
         let tenant = try context.requireCaller().tenant
         try await context.services.tokens.renew(id, in: tenant, deadline: context.request.deadline)

@@ -84,6 +84,7 @@ enum Subscriptions {
 
     /// Every wanted type of every broadcaster.
     static func list(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let subscriptions = try await context.services.subscribing.subscriptions(
             in: try context.requireCaller().tenant)
         return try JSONBody.encode(DataList(data: subscriptions.map(View.init)))
@@ -91,6 +92,7 @@ enum Subscriptions {
 
     /// What the tenant wants of one broadcaster, and how it stands.
     static func get(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let status = try await context.services.subscribing.status(
             of: try broadcaster(context), in: try context.requireCaller().tenant)
         return try JSONBody.encode(WishView(status))
@@ -98,6 +100,7 @@ enum Subscriptions {
 
     /// Changes what the tenant wants. Kick is made to agree within seconds: the states say how far that is.
     static func put(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         struct Body: Decodable {
             let types: [String]?
 
@@ -124,6 +127,7 @@ enum Subscriptions {
 
     /// Looks at everything between Kick and the log.
     static func check(_ context: RequestContext) async throws -> Response {
+        try context.refuseParameters()
         let report = try await context.services.subscriptionCheck.run(
             for: try broadcaster(context), in: try context.requireCaller().tenant, deadline: .after(checkTimeout))
         return try JSONBody.encode(ReportView(report))

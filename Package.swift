@@ -73,7 +73,7 @@ let package = Package(
         room("Kick", "Model", "HTTP", "HTTPClient", "Crypto", "Net", "Telemetry"),
         room("Store", "Model", "Postgres", "Crypto", "Telemetry"),
         room("Gateway", "Model", "Store", "Kick", "HTTP", "Crypto", "Net", "Telemetry"),
-        room("API", "Model", "Gateway", "Kick", "HTTP", "HTTPServer", "Net", "Crypto", "Telemetry"),
+        room("API", "Model", "Store", "Gateway", "Kick", "HTTP", "HTTPServer", "Net", "Crypto", "Telemetry"),
         room("Sandbox", "Model", "HTTP", "HTTPServer", "HTTPClient", "Kick", "Crypto", "Net", "Telemetry"),
         room(
             "Assembly", "CLinux", "Telemetry", "Model", "Crypto", "HTTP", "Net", "HTTPServer", "HTTPClient", "Postgres",

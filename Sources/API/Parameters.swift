@@ -73,7 +73,8 @@ struct Parameters {
         return number
     }
 
-    private static func id(_ text: String) -> Int64? {
+    /// Digits alone, and not 0; else nil.
+    fileprivate static func id(_ text: String) -> Int64? {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return Int64(text).flatMap { $0 > 0 ? $0 : nil }
     }
@@ -82,8 +83,9 @@ struct Parameters {
 extension RequestContext {
     /// One of Kick's numbers in the path. Throws `notFound` for what is none: nobody has such an id.
     func kickID(_ name: String) throws -> Int64 {
-        let id = try request.parameters.require(name, as: Int64.self)
-        guard id > 0 else { throw GatewayError(.notFound, "there is no such \(name)") }
+        guard let id = request.parameters[name].flatMap(Parameters.id) else {
+            throw GatewayError(.notFound, "there is no such \(name)")
+        }
         return id
     }
 

@@ -60,6 +60,7 @@ enum Ads {
             let id: String
             let remainingAdBreaks: Nullable<Int>
         }
+        try context.refuseParameters()
         let broadcaster = try context.kickID("broadcaster")
         let body: Body = try await JSONBody.decode(from: context.request)
         let adBreak = try AdBreak(durationSeconds: body.durationSeconds, id: body.id)
@@ -71,6 +72,7 @@ enum Ads {
     /// Opts the channel in.
     static func enroll(_ context: RequestContext) async throws -> Response {
         struct Nothing: Decodable {}
+        try context.refuseParameters()
         let broadcaster = try context.kickID("broadcaster")
         let _: Nothing? = try await JSONBody.decodeIfAny(from: context.request)
         try await context.order(.enrollInAds(broadcaster))

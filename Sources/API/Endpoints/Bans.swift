@@ -20,6 +20,7 @@ enum Bans {
             let durationMinutes: Nullable<Int>
             let reason: Nullable<String>
         }
+        try context.refuseParameters()
         let (broadcaster, user) = (try context.kickID("broadcaster"), try context.kickID("user"))
         let body: Body = try await JSONBody.decodeIfAny(from: context.request) ?? Body()
         let ban = try Ban(

@@ -40,6 +40,7 @@ enum Channels {
             let categoryId: Int64?
             let tags: [String]?
         }
+        try context.refuseParameters()
         let broadcaster = try context.kickID("broadcaster")
         let body: Body = try await JSONBody.decode(from: context.request)
         let change = try ChannelChange(title: body.title, categoryID: body.categoryId, tags: body.tags)

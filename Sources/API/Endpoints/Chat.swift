@@ -22,6 +22,7 @@ enum Chat {
             let messageID: Nullable<String>
             let isSent: Bool
         }
+        try context.refuseParameters()
         let broadcaster = try context.kickID("broadcaster")
         let body: Body = try await JSONBody.decode(from: context.request)
         guard let author = Author(rawValue: body.as ?? "user") else {

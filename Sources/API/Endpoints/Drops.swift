@@ -43,6 +43,7 @@ enum Drops {
         struct Body: Decodable {
             let claims: [Claim]
         }
+        try context.refuseParameters()
         let body: Body = try await JSONBody.decode(from: context.request)
         let update = try DropsClaimsUpdate(
             body.claims.map { .init(claimID: $0.claimId, externalStatus: $0.externalStatus) })

@@ -62,6 +62,7 @@ enum Redemptions {
         struct Body: Decodable {
             let ids: [String]
         }
+        try context.refuseParameters()
         let body: Body = try await JSONBody.decode(from: context.request)
         return try RedemptionBatch(ids: body.ids)
     }

@@ -47,6 +47,7 @@ enum Rewards {
             let isUserInputRequired: Bool?
             let skipsRequestQueue: Bool?
         }
+        try context.refuseParameters()
         let broadcaster = try context.kickID("broadcaster")
         let body: Body = try await JSONBody.decode(from: context.request)
         let reward = try NewReward(
@@ -68,6 +69,7 @@ enum Rewards {
             let isUserInputRequired: Bool?
             let skipsRequestQueue: Bool?
         }
+        try context.refuseParameters()
         let (broadcaster, id) = (try context.kickID("broadcaster"), try rewardID(context))
         let body: Body = try await JSONBody.decode(from: context.request)
         let change = try RewardChange(

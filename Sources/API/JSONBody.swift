@@ -43,8 +43,26 @@ enum JSONBody {
             try refuseUnknownMembers(of: body, for: value, besides: others)
             return value
         } catch let error as DecodingError {
+            if case .dataCorrupted(let context) = error, context.codingPath.isEmpty, let field = oddNumber(in: body) {
+                throw GatewayError(.invalid, "must be a whole number of at most 18 digits", field: field)
+            }
             throw GatewayError(error)
         }
+    }
+
+    /// The first member that is a number which no whole number of ours can be. The decoder says of such a one only that
+    /// the whole is not valid.
+    private static func oddNumber(in body: [UInt8]) -> String? {
+        struct Member: Decodable {
+            let isOdd: Bool
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                isOdd = (try? container.decode(Double.self)) != nil && (try? container.decode(Int64.self)) == nil
+            }
+        }
+        let members = try? JSONDecoder().decode([String: Member].self, from: Data(body))
+        return members?.filter(\.value.isOdd).keys.min().map { String($0.prefix(100)) }
     }
 
     /// A misspelt member must not stand for its default: a replay would repeat everything, a key would never end.

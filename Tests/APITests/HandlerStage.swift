@@ -17,6 +17,8 @@ struct HandlerStage: Sendable {
     let fixture: StoreFixture
     let tenant: Tenant
     let handler: Handler
+    /// How far the clock of what is remembered of Kick is ahead.
+    let ahead = Box(Duration.zero)
     private let administration: Administration
     static let adminKey = "an admin key of a test"
 
@@ -42,7 +44,9 @@ struct HandlerStage: Sendable {
         administration = Administration(tenants: fixture.tenants, keys: keys, apps: apps, access: access)
         handler = Routes.handler(
             try Self.services(
-                fixture, Base(administration: administration, access: access, apps: apps, keyRate: keyRate), exchange))
+                fixture,
+                Base(administration: administration, access: access, apps: apps, keyRate: keyRate, ahead: ahead),
+                exchange))
     }
 
     private struct Base {
@@ -50,6 +54,7 @@ struct HandlerStage: Sendable {
         let access: AccessControl
         let apps: AppDirectory
         let keyRate: Int
+        let ahead: Box<Duration>
     }
 
     private static func services(
@@ -87,7 +92,7 @@ struct HandlerStage: Sendable {
             quotas: SubscriptionQuotas(store: subscriptions, apps: base.apps), tokens: tokens,
             upstream: Upstream(
                 kick: kick, tokens: tokens, logins: fixture.logins, changes: ReadChangeStore(database: database),
-                connecting: connecting),
+                connecting: connecting, now: { .now() + base.ahead.value }),
             feed: feed, replay: EventReplay(log: fixture.log, logins: fixture.logins),
             retention: TenantRetention(log: fixture.log, standard: .seconds(86_400), minimum: .seconds(3600)),
             verifier: verifier, ingest: WebhookIngest(log: fixture.log, feed: feed), missing: { [] },

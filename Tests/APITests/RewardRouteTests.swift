@@ -10,42 +10,6 @@ import Testing
 
 @testable import API
 
-/// Kick as a test makes it up: one answer per operation, and what was asked.
-final class MadeUpKick: Sendable {
-    private let answers: [KickOperation: (status: Int, body: String)]
-    private let seen = Box<[KickRequest]>([])
-
-    init(_ answers: [KickOperation: (status: Int, body: String)]) {
-        self.answers = answers
-    }
-
-    var requests: [KickRequest] { seen.value }
-
-    var exchange: KickExchange {
-        { (request: KickRequest, _: Deadline) async throws(KickError) -> KickAnswer in
-            guard let operation = KickOperation(request) else { throw KickError(.notFound, status: 404) }
-            if operation == .token {
-                let token = #"{"access_token":"app-1","token_type":"Bearer","expires_in":5184000}"#
-                return KickAnswer(status: 200, body: Array(token.utf8))
-            }
-            self.seen.update { $0.append(request) }
-            guard let (status, body) = self.answers[operation] else { throw KickError(.notFound, status: 404) }
-            return KickAnswer(status: status, body: Array(body.utf8))
-        }
-    }
-}
-
-extension HandlerStage {
-    /// A login whose broadcaster has granted everything, or these.
-    @discardableResult
-    func makeLogin(_ user: Int64 = 1001, scopes: [KickScope] = KickScope.all) async throws -> Login {
-        let login = try await fixture.makeLogin(of: tenant, kickUserID: user)
-        _ = try await fixture.database.execute(
-            "UPDATE logins SET scopes = \(scopes.map(\.rawValue)) WHERE id = \(login.id)")
-        return login
-    }
-}
-
 @Suite("Routes of rewards and redemptions", .timeLimit(.minutes(1)))
 struct RewardRouteTests {
     private static let path = "/v1/broadcasters/1001"

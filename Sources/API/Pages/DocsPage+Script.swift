@@ -203,7 +203,7 @@ extension DocsPage {
             scope ? make("span", { class: "badge" }, "API key with ", make("code", null, scope)) : null,
             security?.some(item => item.adminKey) ? make("span", { class: "badge" }, "admin key") : null,
             security?.length === 0 ? make("span", { class: "badge" }, "open") : null,
-            operation["x-kick-operation"] ? make("span", { class: "badge" }, "Kick: ", make("code", null, operation["x-kick-operation"])) : null,
+            [].concat(operation["x-kick-operation"] ?? []).map(name => make("span", { class: "badge" }, "Kick: ", make("code", null, name))),
             kickScopes.length ? make("span", { class: "badge" }, "Kick's scopes: ", make("code", null, kickScopes.join(" "))) : null,
             operation["x-kick-evidence"] ? make("span", { class: "badge warning" }, "not documented by Kick") : null);
         }

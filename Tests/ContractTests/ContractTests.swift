@@ -53,6 +53,17 @@ struct ContractTests {
         if route.access != .open { #expect(responses["401"] != nil) }
     }
 
+    @Test("every call of Kick names Kick's operation and its scopes, and every body has an example")
+    func kickAndExamples() {
+        for (name, operation) in Self.operations {
+            #expect(
+                (operation["x-kick-operation"] == nil) == (operation["x-kick-scopes"] == nil), "\(name)")
+            let content = (operation["requestBody"] as? [String: Any])?["content"] as? [String: [String: Any]]
+            guard let body = content?["application/json"], !name.contains("/webhooks/") else { continue }
+            #expect(body["example"] != nil, "\(name)")
+        }
+    }
+
     @Test("path parameters of routes are declared, and every reference leads somewhere")
     func references() throws {
         for route in Routes.all {
@@ -88,6 +99,17 @@ struct ContractTests {
 
 @Suite("Pages")
 struct PagesTests {
+    @Test("pages load nothing from elsewhere, and set text as text", arguments: [LivePage.html, DocsPage.html])
+    func pagesOfTheirOwn(html: String) {
+        for forbidden in [
+            "http:", "https:", "src=", "@import", " url(", "innerHTML", "outerHTML", "insertAdjacent", "eval(",
+        ] {
+            #expect(!html.contains(forbidden), "\(forbidden)")
+        }
+        // Handlers in attributes would need a policy that lets any text become a program.
+        #expect(html.firstMatch(of: /<[a-z]+ [^>]*\son[a-z]+=/) == nil)
+    }
+
     @Test(
         "nothing that Kick says becomes markup, whatever it is joined with",
         arguments: ["", "\u{0600}", "\u{200D}", "e\u{301}"])

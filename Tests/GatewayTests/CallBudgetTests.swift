@@ -96,4 +96,15 @@ struct CallBudgetTests {
         budget.limited(retryAfter: nil, jitter: 1, at: now)
         #expect(budget.ask(for: first, until: now, at: now) == .refused(retryAfter: .milliseconds(1250)))
     }
+
+    @Test("many that were on their way together are one 429, and a time of Kick's that is over is none")
+    func together() {
+        var budget = Self.budget()
+        for _ in 0..<40 { budget.limited(retryAfter: .zero, jitter: 0, at: Self.start) }
+        #expect(
+            budget.ask(for: first, until: Self.start, at: Self.start) == .refused(retryAfter: .seconds(1)))
+        let later = Self.start + .seconds(1)
+        budget.limited(retryAfter: nil, jitter: 0, at: later)
+        #expect(budget.ask(for: first, until: later, at: later) == .refused(retryAfter: .seconds(2)))
+    }
 }

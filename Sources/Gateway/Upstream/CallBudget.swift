@@ -14,7 +14,7 @@ struct CallBudget {
         var burst = 40.0
         /// Who comes when so many wait is sent away.
         var waiting = 256
-        /// The pause after a 429 that says nothing, doubled with each further one up to the longest.
+        /// The pause after a 429 that says nothing, doubled with each further pause up to the longest.
         var firstPause = Duration.seconds(1)
         var longestPause = Duration.seconds(60)
     }
@@ -37,7 +37,7 @@ struct CallBudget {
     private var tokens: Double
     private var refilledAt: Deadline
     private var pausedUntil = Deadline(nanoseconds: 0)
-    /// How many 429 came in a row.
+    /// How many pauses came in a row.
     private var refusals = 0
     /// The tenants that wait; the first one's turn is next.
     private var lines: [Line] = []
@@ -98,9 +98,12 @@ struct CallBudget {
     ///   - retryAfter: what Kick asks for, if it does.
     ///   - jitter: 0…1, so that several replicas do not come back together.
     mutating func limited(retryAfter: Duration?, jitter: Double, at now: Deadline) {
-        refusals += 1
-        let doubled = policy.firstPause * (1 << min(refusals - 1, 16))
-        let pause = retryAfter ?? min(doubled, policy.longestPause)
+        // Those that were on their way when the pause began say nothing new.
+        if pausedUntil <= now { refusals += 1 }
+        let doubled = policy.firstPause * (1 << min(max(refusals - 1, 0), 16))
+        // A time that is over says nothing: a clock is wrong, or a word was put there for its own sake.
+        let asked = retryAfter.flatMap { $0 > .zero ? $0 : nil }
+        let pause = asked ?? min(doubled, policy.longestPause)
         pausedUntil = max(pausedUntil, now + pause + pause * (0.25 * jitter))
         tokens = min(tokens, 1)
     }

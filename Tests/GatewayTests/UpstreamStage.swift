@@ -6,6 +6,7 @@ import Net
 import Postgres
 import Sandbox
 import Store
+import Telemetry
 import TestKit
 import Testing
 
@@ -80,6 +81,16 @@ struct UpstreamStage: Sendable {
     func otherCaller() async throws -> Caller {
         let tenant = try await kick.fixture.makeTenant("other")
         return try await Self.caller(kick, tenant, KeyScope.allCases)
+    }
+
+    /// A key of a tenant of another app.
+    func foreignCaller() async throws -> Caller {
+        let tenants = kick.fixture.tenants
+        let app = try await tenants.put(
+            kick.fixture.id(AppID.self), name: "second", clientID: "second", clientSecret: Secret("second-secret"),
+            isDefault: false)
+        let tenant = try await tenants.create(kick.fixture.id(TenantID.self), name: "foreign", app: app)
+        return try await Self.caller(kick, try #require(tenant), KeyScope.allCases)
     }
 
     /// A login whose broadcaster has granted these, or everything.

@@ -23,15 +23,15 @@ struct KickAnswerTests {
         ])
         try await HandlerStage.run(kick: kick.exchange) { stage in
             let key = try await stage.makeKey()
-            let answer = try await stage.call("GET", Self.path, key: key)
-            #expect(Self.maxAge(answer).map { (9...10).contains($0) } == true)
-            #expect(!answer.fields.contains(.age) && !answer.fields.contains(.cacheStatus))
-            stage.ahead.update { $0 += .seconds(4) }
-            let later = try await stage.call("GET", Self.path, key: key)
-            #expect(Self.maxAge(later).map { (0...6).contains($0) } == true, "what is left of it")
-            #expect(later.fields[.eTag] == answer.fields[.eTag])
+            let live = try await stage.call("GET", Self.path, key: key)
+            #expect(Self.maxAge(live).map { (0...10).contains($0) } == true)
             let slow = try await stage.call("GET", "/v1/users/1", key: key)
-            #expect(Self.maxAge(slow).map { (295...300).contains($0) } == true)
+            #expect(Self.maxAge(slow).map { (200...300).contains($0) } == true)
+            #expect(!slow.fields.contains(.age) && !slow.fields.contains(.cacheStatus))
+            stage.ahead.update { $0 += .seconds(150) }
+            let later = try await stage.call("GET", "/v1/users/1", key: key)
+            #expect(Self.maxAge(later).map { (1...150).contains($0) } == true, "what is left of it")
+            #expect(later.fields[.eTag] == slow.fields[.eTag])
             #expect(kick.requests.count == 2)
         }
     }
@@ -99,7 +99,7 @@ struct KickAnswerTests {
                 #expect(old.text == (fields.isEmpty ? first.text : ""))
                 #expect(old.fields[.eTag] == first.fields[.eTag] && Self.maxAge(old) == 0)
                 let age = try #require(old.fields[.age].flatMap { Int($0) })
-                #expect((90...100).contains(age))
+                #expect(age >= 90)
                 let status = try #require(old.fields[.cacheStatus])
                 #expect(status.hasPrefix("kick-gateway; hit; ttl=-"))
                 #expect(status.hasSuffix(#"; detail="the edge in front of Kick blocked the request""#))

@@ -201,7 +201,10 @@ package final class Upstream: Sendable {
         case .user(let id): login = try await logins.login(ofUser: id, in: caller.tenant)
         case .login(let id): login = try await logins.login(id, in: caller.tenant)
         }
-        guard let login else { throw GatewayError(.notFound, "there is no login of this broadcaster") }
+        guard let login else {
+            if case .login = credential { throw GatewayError(.notFound, "there is no such login") }
+            throw GatewayError(.notFound, "there is no login of this broadcaster")
+        }
         guard login.state == .connected else { throw LoginTokens.mustReconnect }
         let granted = login.scopes.map(KickScope.init(rawValue:))
         let missing = scopes.filter { alternatives in !alternatives.contains(where: granted.contains) }

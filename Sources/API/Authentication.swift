@@ -6,17 +6,19 @@ import Model
 
 /// From the `Authorization` field to who calls.
 enum Authentication {
+    private static let scheme = Array("bearer ".utf8)
+    /// In bytes.
+    private static let longestToken = 512
+
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1). Throws `unauthenticated` when there is none.
     static func bearerToken(_ request: Request) throws(GatewayError) -> String {
-        let values = request.fields.values(of: .authorization)
-        guard values.count == 1, let value = values.first else {
+        guard let value = request.fields.single(.authorization),
+            value.prefix(scheme.count).elementsEqual(scheme, by: { $0 | 0x20 == $1 }),
+            (1...longestToken).contains(value.count - scheme.count)
+        else {
             throw GatewayError(.unauthenticated, "send the API key as Authorization: Bearer <key>")
         }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer", (1...512).contains(parts[1].utf8.count) else {
-            throw GatewayError(.unauthenticated, "send the API key as Authorization: Bearer <key>")
-        }
-        return String(parts[1])
+        return String(decoding: value.dropFirst(scheme.count), as: UTF8.self)
     }
 
     /// Throws `unauthenticated` unless the request carries the admin key. Digests are compared, in constant time, so that

@@ -53,6 +53,14 @@ package struct Fields: Sendable {
         slots.first { matches($0, name) }.map { storage[$0.value] }
     }
 
+    /// The bytes of the value of `name`; nil unless exactly one line has that name.
+    package func single(_ name: FieldName) -> ArraySlice<UInt8>? {
+        guard let index = slots.firstIndex(where: { matches($0, name) }),
+            !slots[(index + 1)...].contains(where: { matches($0, name) })
+        else { return nil }
+        return storage[slots[index].value]
+    }
+
     /// Every value of `name`, in order.
     package func values(of name: FieldName) -> [String] {
         slots.filter { matches($0, name) }.map(text)
@@ -106,6 +114,11 @@ package struct Fields: Sendable {
     }
 
     private mutating func append(_ name: some Collection<UInt8>, _ value: some Collection<UInt8>) {
+        if slots.isEmpty {
+            // One allocation each, instead of several as they grow: enough for the usual response.
+            storage.reserveCapacity(storage.count + 240)
+            slots.reserveCapacity(6)
+        }
         let nameStart = storage.count
         storage.append(contentsOf: name)
         storage.append(ASCII.colon)

@@ -71,6 +71,8 @@ struct SerializerTests {
         var fields: Fields = [.setCookie: "a=1", .vary: "Origin, ,Accept", .setCookie: "b=2"]
         #expect(fields["SET-COOKIE"] == "a=1")
         #expect(fields.values(of: .setCookie) == ["a=1", "b=2"])
+        #expect(fields.single(.setCookie) == nil && fields.single(.age) == nil)
+        #expect(fields.single("VARY").map(Array.init) == Array("Origin, ,Accept".utf8))
         #expect(fields.list(of: .vary) == ["Origin", "Accept"])
         #expect(fields[.age] == nil)
         fields.set(.setCookie, "c=3")

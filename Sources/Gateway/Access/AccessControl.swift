@@ -23,6 +23,11 @@ package struct Caller: Sendable {
         expiresAt = key.expiresAt
     }
 
+    /// Whether the key has not expired at `time`.
+    fileprivate func isUsable(at time: Timestamp) -> Bool {
+        expiresAt.map { time < $0 } ?? true
+    }
+
     /// Throws `forbidden`, naming the scope, unless the key has it.
     package func require(_ scope: KeyScope) throws(GatewayError) {
         guard scopes.contains(scope) else {
@@ -37,7 +42,7 @@ package struct Caller: Sendable {
 /// announced still takes effect within that time (P15).
 package final class AccessControl: Sendable {
     private struct Remembered {
-        let holder: KeyStore.Holder?
+        let caller: Caller?
         let until: Deadline
     }
 
@@ -54,10 +59,13 @@ package final class AccessControl: Sendable {
     /// The caller whose secret this is. Throws `unauthenticated`, without telling apart unknown, revoked and expired.
     package func caller(secret: String) async throws -> Caller {
         let hash = SecretToken.hash(of: secret)
-        guard let holder = try await holder(hash), holder.key.isUsable(at: .now()) else {
+        let now = Deadline.now()
+        let known = remembered.withLock { $0[hash] }
+        let caller = if let known, known.until > now { known.caller } else { try await look(hash, at: now) }
+        guard let caller, caller.isUsable(at: .now()) else {
             throw GatewayError(.unauthenticated, "the API key is not valid")
         }
-        return Caller(holder.key, app: holder.app)
+        return caller
     }
 
     /// Forgets what is remembered: a key was revoked.
@@ -65,15 +73,14 @@ package final class AccessControl: Sendable {
         remembered.withLock { $0.removeAll(keepingCapacity: true) }
     }
 
-    private func holder(_ hash: [UInt8]) async throws -> KeyStore.Holder? {
-        let now = Deadline.now()
-        if let known = remembered.withLock({ $0[hash] }), known.until > now { return known.holder }
+    private func look(_ hash: [UInt8], at now: Deadline) async throws -> Caller? {
         let holder = try await store.holder(tokenHash: hash)
+        let caller = holder.flatMap { $0.key.isUsable(at: .now()) ? Caller($0.key, app: $0.app) : nil }
         remembered.withLock { remembered in
             // Guessing fills the memory with misses; it is small and short-lived, so it is simply emptied.
             if remembered.count >= Self.capacity { remembered.removeAll(keepingCapacity: true) }
-            remembered[hash] = Remembered(holder: holder, until: now + Self.lifetime)
+            remembered[hash] = Remembered(caller: caller, until: now + Self.lifetime)
         }
-        return holder
+        return caller
     }
 }

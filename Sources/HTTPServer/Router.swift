@@ -13,19 +13,8 @@ package struct Router<Value: Sendable>: Sendable {
         case notFound
     }
 
-    private struct Route: Sendable {
-        let method: Method
-        let names: [String]
-        let value: Value
-    }
-
-    private struct Node: Sendable {
-        var literals: [(segment: [UInt8], node: Int)] = []
-        var parameter: Int?
-        var routes: [Route] = []
-    }
-
-    private var nodes = [Node()]
+    private var tree = RouteTree()
+    private var values: [Value] = []
     /// Every route as it was added, in order.
     package private(set) var table: [(method: Method, pattern: String)] = []
 
@@ -34,104 +23,23 @@ package struct Router<Value: Sendable>: Sendable {
     /// Adds a route. Traps on a malformed pattern and on a second route for the same method and path: routes are
     /// written by us, and a mistake should show at the first start.
     package mutating func add(_ method: Method, _ pattern: String, _ value: Value) {
-        precondition(pattern.hasPrefix("/"), "a pattern begins with a slash: \(pattern)")
-        var node = 0
-        var names: [String] = []
-        for segment in Router.segments(Array(pattern.utf8)[...]) {
-            if segment.first == UInt8(ascii: "{") {
-                precondition(segment.last == UInt8(ascii: "}") && segment.count > 2, "malformed pattern: \(pattern)")
-                let name = String(decoding: segment.dropFirst().dropLast(), as: UTF8.self)
-                precondition(!names.contains(name), "a parameter twice: \(pattern)")
-                names.append(name)
-                node = child(of: node, parameter: ())
-            } else {
-                precondition(!segment.contains(UInt8(ascii: "%")), "literals stand decoded: \(pattern)")
-                node = child(of: node, literal: Array(segment))
-            }
-        }
-        precondition(!nodes[node].routes.contains { $0.method == method }, "a route twice: \(method) \(pattern)")
-        nodes[node].routes.append(Route(method: method, names: names, value: value))
+        tree.add(method, pattern, values.count)
+        values.append(value)
         table.append((method, pattern))
     }
 
     /// - Parameter path: percent-encoded, as ``HTTP/RequestHead/pathBytes`` has it.
     package func match(_ method: Method, _ path: ArraySlice<UInt8>) -> Match {
-        guard path.first == UInt8(ascii: "/") else { return .notFound }
-        var values: [ArraySlice<UInt8>] = []
-        guard let node = find(path.dropFirst(), from: 0, &values) else { return .notFound }
-        let routes = nodes[node].routes
-        // RFC 9110 §9.3.2: HEAD is GET without the body, which the connection leaves out.
-        let route =
-            routes.first { $0.method == method } ?? (method == .head ? routes.first { $0.method == .get } : nil)
-        guard let route else {
-            return method == .options ? .options(allow: allow(routes)) : .methodNotAllowed(allow: allow(routes))
+        switch tree.match(method, path) {
+        case .found(let index, let parameters): .found(values[index], parameters)
+        case .options(let allow): .options(allow: allow)
+        case .methodNotAllowed(let allow): .methodNotAllowed(allow: allow)
+        case .notFound: .notFound
         }
-        if route.names.isEmpty { return .found(route.value, PathParameters()) }
-        var texts: [String] = []
-        for value in values {
-            // What is not text is no parameter of ours.
-            guard let text = PercentCoding.decode(value) else { return .notFound }
-            texts.append(text)
-        }
-        return .found(route.value, PathParameters(names: route.names, values: texts))
     }
 
     package func match(_ method: Method, _ path: String) -> Match {
         match(method, Array(path.utf8)[...])
-    }
-
-    // MARK: - The tree
-
-    /// The node of the rest of a path, trying literals first; `values` then holds what the parameters stand for. As
-    /// deep as the longest pattern, whatever the path.
-    private func find(_ rest: ArraySlice<UInt8>, from node: Int, _ values: inout [ArraySlice<UInt8>]) -> Int? {
-        let slash = rest.firstIndex(of: UInt8(ascii: "/"))
-        let segment = rest[..<(slash ?? rest.endIndex)]
-
-        func descend(_ child: Int) -> Int? {
-            if let slash { return find(rest[(slash + 1)...], from: child, &values) }
-            return nodes[child].routes.isEmpty ? nil : child
-        }
-
-        if let literal = literal(of: node, segment), let found = descend(literal) { return found }
-        guard let parameter = nodes[node].parameter, !segment.isEmpty else { return nil }
-        values.append(segment)
-        if let found = descend(parameter) { return found }
-        values.removeLast()
-        return nil
-    }
-
-    private func literal(of node: Int, _ segment: ArraySlice<UInt8>) -> Int? {
-        for (literal, child) in nodes[node].literals where literal.elementsEqual(segment) { return child }
-        // RFC 3986 §6.2.2.2: an escaped letter is the letter.
-        guard segment.contains(UInt8(ascii: "%")), let text = PercentCoding.decode(segment) else { return nil }
-        return nodes[node].literals.first { $0.segment.elementsEqual(text.utf8) }?.node
-    }
-
-    private mutating func child(of node: Int, literal: [UInt8]) -> Int {
-        if let found = nodes[node].literals.first(where: { $0.segment == literal }) { return found.node }
-        nodes.append(Node())
-        nodes[node].literals.append((literal, nodes.count - 1))
-        return nodes.count - 1
-    }
-
-    private mutating func child(of node: Int, parameter: Void) -> Int {
-        if let found = nodes[node].parameter { return found }
-        nodes.append(Node())
-        nodes[node].parameter = nodes.count - 1
-        return nodes.count - 1
-    }
-
-    private static func segments(_ pattern: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
-        pattern.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    }
-
-    /// RFC 9110 §10.2.1.
-    private func allow(_ routes: [Route]) -> FieldValue {
-        var methods = routes.map(\.method)
-        if methods.contains(.get), !methods.contains(.head) { methods.append(.head) }
-        if !methods.contains(.options) { methods.append(.options) }
-        return FieldValue(replacingInvalidIn: methods.map(\.rawValue).joined(separator: ", "))
     }
 }
 

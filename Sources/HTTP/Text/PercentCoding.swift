@@ -4,7 +4,7 @@ package enum PercentCoding {
     /// no path or parameter of ours needs and C libraries end at, or when it is not UTF-8.
     ///
     /// - Parameter plusIsSpace: as forms and browsers' queries have it; never in paths.
-    package static func decode(_ text: some Collection<UInt8>, plusIsSpace: Bool = false) -> String? {
+    package static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var iterator = text.makeIterator()
@@ -27,7 +27,7 @@ package enum PercentCoding {
     }
 
     package static func decode(_ text: String, plusIsSpace: Bool = false) -> String? {
-        decode(text.utf8, plusIsSpace: plusIsSpace)
+        decode(Array(text.utf8)[...], plusIsSpace: plusIsSpace)
     }
 
     /// Encodes everything but unreserved characters: fit for a path segment and for a query.

@@ -20,11 +20,11 @@ package struct QueryItems: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     /// Nil when an escape is broken, the text is not UTF-8, or there are more than ``maximumCount`` items. An absent
     /// query is an empty list.
     package init?(parsing query: String?) {
-        guard let items = QueryItems.parse((query ?? "").utf8) else { return nil }
+        guard let items = QueryItems.parse(Array((query ?? "").utf8)[...]) else { return nil }
         self.items = items
     }
 
-    fileprivate init?(_ bytes: some Collection<UInt8>) {
+    fileprivate init?(_ bytes: ArraySlice<UInt8>) {
         guard let items = QueryItems.parse(bytes) else { return nil }
         self.items = items
     }
@@ -49,14 +49,14 @@ package struct QueryItems: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         items.map { PercentCoding.encode($0.name) + "=" + PercentCoding.encode($0.value) }.joined(separator: "&")
     }
 
-    private static func parse(_ bytes: some Collection<UInt8>) -> [Item]? {
+    private static func parse(_ bytes: ArraySlice<UInt8>) -> [Item]? {
         var items: [Item] = []
         for part in bytes.split(separator: UInt8(ascii: "&")) {
             guard items.count < maximumCount else { return nil }
             let equals = part.firstIndex(of: UInt8(ascii: "="))
             let value = equals.map { part[part.index(after: $0)...] }
             guard let name = PercentCoding.decode(part[..<(equals ?? part.endIndex)], plusIsSpace: true),
-                let value = PercentCoding.decode(value.map { Array($0) } ?? [], plusIsSpace: true)
+                let value = PercentCoding.decode(value ?? [], plusIsSpace: true)
             else { return nil }
             items.append(Item(name: name, value: value))
         }
@@ -70,7 +70,7 @@ package enum FormURLEncoded {
 
     /// Nil as ``QueryItems/init(parsing:)``.
     package static func decode(_ body: some Collection<UInt8>) -> QueryItems? {
-        QueryItems(body)
+        QueryItems(Array(body)[...])
     }
 
     package static func encode(_ items: QueryItems) -> [UInt8] {

@@ -11,15 +11,20 @@ enum RequestLog {
     static func start() -> Deadline { .now() }
 
     static func write(_ request: Request, _ response: Response, route: String, since start: Deadline) {
+        if response.status.isServerError, response.status != .serviceUnavailable {
+            report.warning("request", fields(request, response, route, start))
+        } else {
+            report.debug("request", fields(request, response, route, start))
+        }
+    }
+
+    private static func fields(
+        _ request: Request, _ response: Response, _ route: String, _ start: Deadline
+    ) -> KeyValuePairs<String, LogValue> {
         let microseconds = Int(Deadline.now().nanoseconds - start.nanoseconds) / 1000
-        let fields: KeyValuePairs<String, LogValue> = [
+        return [
             "request_id": .string(request.id.description), "method": .string(request.method.rawValue),
             "route": .string(route), "status": .int(Int(response.status.code)), "microseconds": .int(microseconds),
         ]
-        if response.status.isServerError, response.status != .serviceUnavailable {
-            report.warning("request", fields)
-        } else {
-            report.debug("request", fields)
-        }
     }
 }

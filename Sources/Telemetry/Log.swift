@@ -39,8 +39,10 @@ package struct Log: Sendable {
         self.label = label
     }
 
-    package func debug(_ message: StaticString, _ fields: KeyValuePairs<String, LogValue> = [:]) {
-        write(.debug, message, fields)
+    /// - Parameter fields: made only when the line is written.
+    package func debug(_ message: StaticString, _ fields: @autoclosure () -> KeyValuePairs<String, LogValue> = [:]) {
+        guard Self.writes(.debug) else { return }
+        write(.debug, message, fields())
     }
 
     package func info(_ message: StaticString, _ fields: KeyValuePairs<String, LogValue> = [:]) {
@@ -60,9 +62,13 @@ package struct Log: Sendable {
     }
 
     private func write(_ level: LogLevel, _ message: StaticString, _ fields: KeyValuePairs<String, LogValue>) {
-        guard level.rawValue >= Self.threshold.load(ordering: .relaxed) else { return }
+        guard Self.writes(level) else { return }
         let line = Self.line(level: level, label: label, message: message, fields: fields, time: .now())
         LogSink.standardError.write(line)
+    }
+
+    private static func writes(_ level: LogLevel) -> Bool {
+        level.rawValue >= threshold.load(ordering: .relaxed)
     }
 
     /// The line as it is written, without its newline.

@@ -18,14 +18,14 @@ extension RequestContext {
         }
         guard answer.isKept else { return .json(representation.bytes, fields: [.cacheControl: "no-store"]) }
         var fields: Fields = [
-            .eTag: FieldValue(replacingInvalidIn: representation.entityTag),
+            .eTag: representation.entityTag,
             .cacheControl: Self.cacheControl(answer.freshness),
         ]
         if let trouble = answer.trouble {
             fields.append(.age, FieldValue(Int(answer.age / .seconds(1))))
             fields.append(.cacheStatus, Self.staleStatus(answer, trouble))
         }
-        if Conditional.isMatch(request.fields.values(of: .ifNoneMatch), representation.entityTag) {
+        if Conditional.isMatch(request.fields.values(of: .ifNoneMatch), representation.entityTag.text) {
             return Response(status: .notModified, fields: fields)
         }
         return .json(representation.bytes, fields: fields)

@@ -3,8 +3,9 @@ package import Gateway
 package import Kick
 package import Telemetry
 
-/// What the routes stand on: the use cases, and what the configuration decided.
-package struct Services: Sendable {
+/// What the routes stand on: the use cases, and what the configuration decided. A class, because each request takes it
+/// along, and so many references are not copied for nothing.
+package final class Services: Sendable {
     let administration: Administration
     let rotation: KeyRotation
     let access: AccessControl

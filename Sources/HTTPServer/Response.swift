@@ -36,7 +36,7 @@ package struct Response: Sendable {
     /// `application/json` with other fields besides.
     package static func json(_ bytes: [UInt8], fields: Fields) -> Response {
         var fields = fields
-        fields.append(.contentType, "application/json")
+        fields.append(.contentType, jsonType)
         return Response(fields: fields, body: .bytes(bytes))
     }
 
@@ -59,7 +59,8 @@ package struct Response: Sendable {
     }
 
     // Made once: a copy shares their storage, so the usual response allocates none for its fields.
-    private static let jsonFields: Fields = [.contentType: "application/json"]
+    private static let jsonType: FieldValue = "application/json"
+    private static let jsonFields: Fields = [.contentType: jsonType]
     private static let textFields: Fields = [.contentType: "text/plain; charset=utf-8"]
     private static let eventStreamFields: Fields = [
         .contentType: ServerSentEvent.contentType, .cacheControl: "no-store", .xAccelBuffering: "no",

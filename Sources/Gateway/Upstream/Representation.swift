@@ -1,14 +1,16 @@
 import Crypto
+package import HTTP
 
 /// An answer as it goes out, encoded once for all who ask.
 package struct Representation: Sendable {
     package let bytes: [UInt8]
     /// Strong, with its quotes (RFC 9110 §8.8.3).
-    package let entityTag: String
+    package let entityTag: FieldValue
 
     init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        entityTag = "\"" + Base64URL.encode(Array(SHA256.hash(bytes).prefix(16))) + "\""
+        let digest = Base64URL.encode(Array(SHA256.hash(bytes).prefix(16)))
+        entityTag = FieldValue(replacingInvalidIn: "\"\(digest)\"")
     }
 }
 

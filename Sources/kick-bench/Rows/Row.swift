@@ -28,7 +28,7 @@ enum RowName: String, CaseIterable, Sendable {
         case .cached: "`GET /v1/channels/{id}`, remembered, 64 connections"
         case .readers: "1,000 readers of one channel"
         case .kickRead: "`GET /v1/livestreams`, another question each time, Kick answers in 200 ms"
-        case .kickOwn: "`GET /v1/broadcasters/{id}/redemptions`, with a login's token, Kick answers in 200 ms"
+        case .kickOwn: "`GET /v1/broadcasters/{id}/redemptions`, the same with a login's token"
         case .stream: "stream: 1 tenant × 1,000 readers, 40 events/s"
         case .burst: "burst: most deliveries/s, 1 tenant × 1,000 readers"
         case .webhook: "webhook: verified, committed, to 1 of 100 readers; 32 senders"

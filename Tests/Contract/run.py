@@ -62,7 +62,8 @@ def run_client(stage: Stage) -> int:
     sys.path.insert(0, str(SCRATCH))
     Stage.running = stage
     return pytest.main([
-        str(HERE / "test_client.py"), str(HERE / "test_operations.py"), "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:anyio", "-W", "ignore",
+        *(str(HERE / f"test_{name}.py") for name in ("examples", "client", "operations")), "-q", "-W", "ignore",
+        *(word for plugin in ("cacheprovider", "schemathesis", "anyio") for word in ("-p", f"no:{plugin}")),
         f"--rootdir={HERE}",
     ])
 

@@ -174,7 +174,7 @@ extension DocsPage {
           const valueOf = parameter => parameter.example ?? exampleOf(parameter.schema);
           let path = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
             const parameter = operation.parameters.find(parameter => parameter.in === "path" && parameter.name === name);
-            return encodeURIComponent(valueOf(parameter ?? {}));
+            return parameter?.example === undefined ? `{${name}}` : encodeURIComponent(parameter.example);
           });
           const query = operation.parameters.filter(parameter => parameter.in === "query" && (parameter.required || parameter.example !== undefined))
             .map(parameter => `${parameter.name}=${[].concat(valueOf(parameter)).map(encodeURIComponent).join(",")}`);
@@ -185,6 +185,9 @@ extension DocsPage {
           words.push(quoted(base + path));
           if (security?.some(item => item.apiKey)) words.push('-H "Authorization: Bearer $KEY"');
           if (security?.some(item => item.adminKey)) words.push('-H "Authorization: Bearer $ADMIN_KEY"');
+          for (const parameter of operation.parameters.filter(parameter => parameter.in === "header" && parameter.required)) {
+            words.push(`-H ${quoted(`${parameter.name}: ${valueOf(parameter)}`)}`);
+          }
           const media = resolve(operation.requestBody).content?.["application/json"];
           if (media) {
             words.push("-H 'Content-Type: application/json'");
@@ -301,7 +304,8 @@ extension DocsPage {
         // MARK: Going places
 
         function open() {
-          const operation = operations.find(operation => operation.id === decodeURIComponent(location.hash.slice(1)));
+          // As it is in the address: an operation's name needs no escapes, and what is none need not be well-formed.
+          const operation = operations.find(operation => operation.id === location.hash.slice(1));
           for (const other of operations) other.link.removeAttribute("aria-current");
           if (!operation) return;
           operation.link.setAttribute("aria-current", "true");

@@ -2,6 +2,7 @@ import Crypto
 import Gateway
 import HTTP
 import HTTPServer
+import Kick
 import Model
 
 /// `Idempotency-Key` on writes: from the request to what stands for it, and from an answer to what is kept of it.
@@ -123,6 +124,8 @@ enum IdempotentRoute {
         case is CancellationError: .nothingHappened
         // A COMMIT without an answer is also "not available", but may have happened.
         case let error as any Unavailability where error.outcomeIsUnknown: .unknown
+        case let error as GatewayError where error.isUndone || error.code == .invalid: .nothingHappened
+        case is KickBoundError: .nothingHappened
         default: fate(of: status)
         }
     }

@@ -24,7 +24,9 @@ enum JSONBody {
 
     /// The body of a request that says that it is JSON; at least one byte.
     static func bytes(of request: Request, upTo limit: Int) async throws -> [UInt8] {
-        if let media = request.fields[.contentType]?.prefix(while: { $0 != ";" }), media != "application/json" {
+        if let media = request.fields[.contentType]?.prefix(while: { $0 != ";" }),
+            media.lowercased() != "application/json"
+        {
             throw GatewayError(.invalid, "the body must be application/json")
         }
         let body = try await request.body(upTo: limit)
@@ -74,8 +76,10 @@ enum JSONBody {
         let members = try JSONDecoder().decode([String: Ignored].self, from: Data(body)).keys
         guard let unknown = members.sorted().first(where: { !known.contains($0) }) else { return }
         throw GatewayError(
-            .invalid, "is not known: there are \(known.sorted().joined(separator: ", "))",
-            field: String(unknown.prefix(100)))
+            .invalid,
+            known.isEmpty
+                ? "is not known: there are none" : "is not known: there are \(known.sorted().joined(separator: ", "))",
+            field: unknown.isEmpty ? "\"\"" : String(unknown.prefix(100)))
     }
 
     static func encode(_ value: some Encodable, status: Status = .ok) throws -> Response {

@@ -19,7 +19,7 @@ extension RequestContext {
         guard answer.isKept else { return .json(representation.bytes, fields: [.cacheControl: "no-store"]) }
         var fields: Fields = [
             .eTag: representation.entityTag,
-            .cacheControl: Self.cacheControl(answer.freshness),
+            .cacheControl: Self.askAgain,
         ]
         if let trouble = answer.trouble {
             fields.append(.age, FieldValue(Int(answer.age / .seconds(1))))
@@ -36,19 +36,11 @@ extension RequestContext {
         try await services.upstream.write(write, for: try requireCaller())
     }
 
-    /// For the caller alone, and for as long as we would give the same.
-    private static func cacheControl(_ freshness: Duration) -> FieldValue {
-        let seconds = max(0, Int(freshness / .seconds(1)))
-        return seconds < maxAges.count ? maxAges[seconds] : maxAge(seconds)
-    }
+    /// The caller may keep it, and has to ask whether it is still so, which costs little. A lifetime would show one tenant
+    /// what another has asked for (P14), and a browser what was before its own write.
+    private static let askAgain: FieldValue = "private, no-cache"
 
-    private static let maxAges: [FieldValue] = (0...600).map(maxAge)
-
-    private static func maxAge(_ seconds: Int) -> FieldValue {
-        FieldValue(replacingInvalidIn: "private, max-age=\(seconds)")
-    }
-
-    /// RFC 9211: a negative lifetime is how old it is.
+    /// RFC 9211 §2.4: a negative lifetime tells for how long it has not been fresh.
     private static func staleStatus(_ answer: ReadAnswer, _ trouble: String) -> FieldValue {
         let seconds = Int(answer.freshness / .seconds(1))
         let words = trouble.replacing("\\", with: "").replacing("\"", with: "'")

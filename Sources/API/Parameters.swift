@@ -84,7 +84,8 @@ extension RequestContext {
     /// One of Kick's numbers in the path. Throws `notFound` for what is none: nobody has such an id.
     func kickID(_ name: String) throws -> Int64 {
         guard let id = request.parameters[name].flatMap(Parameters.id) else {
-            throw GatewayError(.notFound, "there is no such \(name)")
+            throw GatewayError(
+                .notFound, "there is no such \(name): the path names it by Kick's id, a whole number from 1")
         }
         return id
     }

@@ -53,7 +53,7 @@ enum Problem {
                 .init(
                     "kick",
                     .object([
-                        .init("status", kick.status.map { .number($0) } ?? .null), .init("message", kick.message),
+                        .init("status", .number(kick.status)), .init("message", kick.message),
                     ])))
         }
         if let consent = error.consent {

@@ -20,7 +20,7 @@ final class RunningGateway: Sendable {
     private let loops: LoopGroup
     private let cluster: PostgresCluster?
     private let database: Database
-    private let client: OutboundClient
+    private let clients: Clients
     private let server: HTTPServer
     private let keeper: TokenKeeper
     private let importing: Importing
@@ -29,14 +29,14 @@ final class RunningGateway: Sendable {
 
     private init(
         address: SocketAddress, loops: LoopGroup, cluster: PostgresCluster?, database: Database,
-        client: OutboundClient, server: HTTPServer, keeper: TokenKeeper, importing: Importing,
+        clients: Clients, server: HTTPServer, keeper: TokenKeeper, importing: Importing,
         background: [Task<Void, Never>]
     ) {
         self.address = address
         self.loops = loops
         self.cluster = cluster
         self.database = database
-        self.client = client
+        self.clients = clients
         self.server = server
         self.keeper = keeper
         self.importing = importing
@@ -71,10 +71,9 @@ final class RunningGateway: Sendable {
         let tenants = TenantStore(database: database, vault: vault)
         let apps = AppDirectory(store: tenants)
         try await putDefaultApp(config, tenants)
-        let client = OutboundClient(
-            loops: loops, tls: try TLSContext(), limits: ClientLimits(connections: 64, waiters: 1024))
+        let clients = try Clients(loops: loops)
         let kick = try kickAccess(
-            config, apps: apps, tokens: AppTokenStore(database: database, vault: vault), client: client)
+            config, apps: apps, tokens: AppTokenStore(database: database, vault: vault), clients: clients)
 
         let log = EventLog(database: database)
         let logins = LoginStore(database: database, vault: vault)
@@ -110,7 +109,7 @@ final class RunningGateway: Sendable {
             records: Records(logins: logins), subscribing: subscribing,
             subscriptionCheck: SubscriptionCheck(
                 subscribing: subscribing, store: subscriptions, kick: kick, verifier: verifier,
-                publicURL: config.publicURL, probe: try probe(config, client),
+                publicURL: config.publicURL, probe: try probe(config, clients.orders),
                 onKickAnswer: { reconciler.kickAnswered($0) }),
             quotas: SubscriptionQuotas(store: subscriptions, apps: apps), tokens: tokens,
             upstream: upstream, feed: feed,
@@ -139,7 +138,7 @@ final class RunningGateway: Sendable {
         ]
         report.notice("listening", ["address": .text(address), "public_url": .string(config.publicURL)])
         return RunningGateway(
-            address: address, loops: loops, cluster: cluster, database: database, client: client, server: server,
+            address: address, loops: loops, cluster: cluster, database: database, clients: clients, server: server,
             keeper: keeper, importing: importing, background: background)
     }
 
@@ -157,11 +156,29 @@ final class RunningGateway: Sendable {
             return await importing.drain(deadline: deadline) && isDrained
         }
         if !isDrained { Self.report.error("a token refresh was still under way at the end of the grace period") }
-        await client.shutdown()
+        await clients.shutdown()
         await database.shutdown()
         loops.shutdown()
         cluster?.stop()
         Self.report.notice("stopped")
+    }
+}
+
+/// The ways out. Questions to Kick have connections of their own: when Kick does not answer they hold them all, and orders
+/// and tokens must not wait for that.
+private struct Clients: Sendable {
+    let questions: OutboundClient
+    let orders: OutboundClient
+
+    init(loops: LoopGroup) throws {
+        let tls = try TLSContext()
+        questions = OutboundClient(loops: loops, tls: tls, limits: ClientLimits(connections: 128, waiters: 1024))
+        orders = OutboundClient(loops: loops, tls: tls, limits: ClientLimits(connections: 64, waiters: 1024))
+    }
+
+    func shutdown() async {
+        await questions.shutdown()
+        await orders.shutdown()
     }
 }
 
@@ -194,12 +211,12 @@ extension RunningGateway {
     }
 
     private static func kickAccess(
-        _ config: Config, apps: AppDirectory, tokens: AppTokenStore, client: OutboundClient
+        _ config: Config, apps: AppDirectory, tokens: AppTokenStore, clients: Clients
     ) throws -> KickAccess {
         let servers = KickServers(id: try url(config.kickID), api: try url(config.kickAPI))
         return KickAccess(
             servers: servers, apps: apps, tokens: tokens,
-            exchange: KickTransport.exchange(over: client, servers: servers))
+            exchange: KickTransport.exchange(over: clients.questions, orders: clients.orders, servers: servers))
     }
 
     private static func verifier(_ config: Config, kick: KickAccess, loops: LoopGroup) -> WebhookVerifier {

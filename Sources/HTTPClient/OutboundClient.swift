@@ -27,7 +27,8 @@ package final class OutboundClient: Sendable {
     /// Sends a request and reads the whole answer, whatever its status.
     ///
     /// The deadline is for everything together. A request is sent a second time only if it met the close of a connection
-    /// that had been idle, before any answer, and its method is idempotent or nothing of it had left. Cancelling the
+    /// that had been idle, before any answer, and it asks for no change or nothing of it had left: a
+    /// deletion that is sent twice is answered with "not found". Cancelling the
     /// task closes the connection and throws `.cancelled`.
     package func send(_ request: OutboundRequest, deadline: Deadline) async throws(ClientError) -> OutboundResponse {
         try await onLoop { pools in
@@ -88,7 +89,7 @@ package final class OutboundClient: Sendable {
             } catch {
                 let mayRepeat =
                     exchange.diedWithIdleConnection(error)
-                    && (request.method.isIdempotent || !exchange.requestMayHaveArrived)
+                    && (request.method.isSafe || !exchange.requestMayHaveArrived)
                 exchange.finish()
                 guard mayRepeat else { throw error }
                 // A fresh one has not been idle, so this happens once.

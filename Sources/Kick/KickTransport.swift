@@ -6,8 +6,14 @@ import Net
 package enum KickTransport {
     /// Sends requests over `client` to `servers`. The deadline covers everything from waiting for a connection to the
     /// last byte of the answer.
-    package static func exchange(over client: OutboundClient, servers: KickServers) -> KickExchange {
+    ///
+    /// - Parameter orders: for requests that change something, so that they do not wait for connections which questions hold
+    ///   that nobody answers. Nil: the same client.
+    package static func exchange(
+        over client: OutboundClient, orders: OutboundClient? = nil, servers: KickServers
+    ) -> KickExchange {
         { (request: KickRequest, deadline: Deadline) async throws(KickError) -> KickAnswer in
+            let client = request.method.isSafe ? client : orders ?? client
             let outbound = OutboundRequest(
                 request.method, request.url(on: servers), fields: request.fields, body: request.bodyBytes,
                 maximumBody: request.maximumAnswer, needsFreshConnection: request.needsFreshConnection)

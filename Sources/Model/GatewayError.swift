@@ -49,10 +49,12 @@ package struct GatewayError: Error, CustomStringConvertible {
     package var kick: KickWords?
     /// How the scopes that are missing can be got.
     package var consent: MissingConsent?
+    /// Whether nothing has happened for certain, although the code leaves that open.
+    package var isUndone: Bool
 
     package init(
         _ code: Code, _ message: String, field: String? = nil, retryAfter: Int? = nil, kick: KickWords? = nil,
-        consent: MissingConsent? = nil
+        consent: MissingConsent? = nil, isUndone: Bool = false
     ) {
         self.code = code
         self.message = message
@@ -60,14 +62,15 @@ package struct GatewayError: Error, CustomStringConvertible {
         self.retryAfter = retryAfter
         self.kick = kick
         self.consent = consent
+        self.isUndone = isUndone
     }
 
-    /// Kick's own status, if it answered, and its words, if it had any.
+    /// Kick's own status, and its words, if it had any.
     package struct KickWords: Sendable, Equatable {
-        package let status: Int?
+        package let status: Int
         package let message: String?
 
-        package init(status: Int?, message: String?) {
+        package init(status: Int, message: String?) {
             self.status = status
             self.message = message
         }

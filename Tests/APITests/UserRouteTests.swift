@@ -91,7 +91,7 @@ struct UserRouteTests {
             (401, #"{"message":"Unauthorized"}"#, 502, "kick_failed"),
             (403, #"{"message":"Forbidden"}"#, 403, "kick_forbidden"),
             (403, "<html>", 502, "kick_failed"), (404, #"{"message":"no"}"#, 404, "not_found"),
-            (409, #"{"message":"no"}"#, 409, "conflict"), (422, #"{"message":"no"}"#, 422, "kick_rejected"),
+            (409, #"{"message":"no"}"#, 502, "kick_failed"), (422, #"{"message":"no"}"#, 422, "kick_rejected"),
             (418, "", 502, "kick_failed"),
         ])
     func troubles(status: Int, body: String, answer: Int, code: String) async throws {

@@ -61,7 +61,7 @@ struct CallBudgetTests {
         _ = budget.ask(for: first, until: Self.late, at: Self.start)
         let ticket = try Self.ticket(budget.ask(for: first, until: Self.late, at: Self.start))
         _ = try Self.ticket(budget.ask(for: second, until: Self.late, at: Self.start))
-        #expect(budget.ask(for: second, until: Self.late, at: Self.start) == .refused(retryAfter: .seconds(1)))
+        #expect(budget.ask(for: second, until: Self.late, at: Self.start) == .refused(.full, retryAfter: .seconds(1)))
         budget.leave(ticket)
         #expect(budget.waitingCount == 1)
         _ = try Self.ticket(budget.ask(for: second, until: Self.late, at: Self.start))
@@ -73,7 +73,7 @@ struct CallBudgetTests {
         budget.limited(retryAfter: .seconds(10), jitter: 0, at: Self.start)
         #expect(
             budget.ask(for: first, until: Self.start + .seconds(3), at: Self.start)
-                == .refused(retryAfter: .seconds(10)))
+                == .refused(.paused, retryAfter: .seconds(10)))
         let ticket = try Self.ticket(budget.ask(for: first, until: Self.late, at: Self.start))
         let early = budget.admit(at: Self.start + .seconds(9))
         #expect(early.admitted == [] && early.next == Self.start + .seconds(10))
@@ -87,14 +87,14 @@ struct CallBudgetTests {
         var pauses: [Int64] = []
         for _ in 0..<8 {
             budget.limited(retryAfter: nil, jitter: 0, at: now)
-            guard case .refused(let pause) = budget.ask(for: first, until: now, at: now) else { return }
+            guard case .refused(.paused, let pause) = budget.ask(for: first, until: now, at: now) else { return }
             pauses.append(pause.components.seconds)
             now = now + pause
         }
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
         budget.answered()
         budget.limited(retryAfter: nil, jitter: 1, at: now)
-        #expect(budget.ask(for: first, until: now, at: now) == .refused(retryAfter: .milliseconds(1250)))
+        #expect(budget.ask(for: first, until: now, at: now) == .refused(.paused, retryAfter: .milliseconds(1250)))
     }
 
     @Test("many that were on their way together are one 429, and a time of Kick's that is over is none")
@@ -102,9 +102,33 @@ struct CallBudgetTests {
         var budget = Self.budget()
         for _ in 0..<40 { budget.limited(retryAfter: .zero, jitter: 0, at: Self.start) }
         #expect(
-            budget.ask(for: first, until: Self.start, at: Self.start) == .refused(retryAfter: .seconds(1)))
+            budget.ask(for: first, until: Self.start, at: Self.start) == .refused(.paused, retryAfter: .seconds(1)))
         let later = Self.start + .seconds(1)
         budget.limited(retryAfter: nil, jitter: 0, at: later)
-        #expect(budget.ask(for: first, until: later, at: later) == .refused(retryAfter: .seconds(2)))
+        #expect(budget.ask(for: first, until: later, at: later) == .refused(.paused, retryAfter: .seconds(2)))
+    }
+
+    @Test("Kick can ask for five minutes at most: then it is asked whether it still means it")
+    func longPause() {
+        var budget = Self.budget()
+        budget.limited(retryAfter: .seconds(86_400), jitter: 0, at: Self.start)
+        #expect(budget.pause(at: Self.start) == .seconds(300))
+        #expect(budget.ask(for: first, until: Self.late, at: Self.start + .seconds(300)) == .go)
+    }
+
+    @Test("no more than so many are under way at once, however few were begun lately")
+    func concurrency() throws {
+        var policy = CallBudget.Policy()
+        (policy.rate, policy.burst, policy.concurrency) = (1000, 1000, 2)
+        var budget = CallBudget(policy: policy, at: Self.start)
+        for _ in 0..<2 {
+            let admission = budget.ask(for: first, until: Self.late, at: Self.start)
+            #expect(admission == .go)
+        }
+        let ticket = try Self.ticket(budget.ask(for: second, until: Self.late, at: Self.start))
+        let before = budget.admit(at: Self.start + .seconds(10))
+        #expect(before.admitted == [] && before.next == nil, "only an end makes room")
+        budget.finished()
+        #expect(budget.admit(at: Self.start + .seconds(10)).admitted == [ticket])
     }
 }

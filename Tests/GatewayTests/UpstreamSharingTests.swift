@@ -72,6 +72,12 @@ struct UpstreamSharingTests {
 
     @Test("who comes after a change is not given what was asked before it, also while that is under way")
     func overtaken() async throws {
+        let loops = try LoopGroup(count: 1)
+        try await onLoop(loops.loops[0]) { await Self.overtake() }
+        loops.shutdown()
+    }
+
+    private static func overtake() async {
         let looks = Box(0)
         var limits = ReadMemory.Limits()
         limits.freshWhileSettling = .seconds(600)

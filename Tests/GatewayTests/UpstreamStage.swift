@@ -21,6 +21,8 @@ struct UpstreamStage: Sendable {
     let calls: Box<[KickOperation]>
     /// When set, what Kick answers in place of the sandbox.
     let trouble: Box<KickTroubles?>
+    /// When set, Kick is silent until this comes.
+    let hang: Box<Promise<Void>?>
     /// How far the memory's clock is ahead.
     let ahead: Box<Duration>
 
@@ -38,9 +40,11 @@ struct UpstreamStage: Sendable {
         try await KickStage.run(sandbox) { stage in
             let calls = Box<[KickOperation]>([])
             let trouble = Box<KickTroubles?>(nil)
+            let hang = Box<Promise<Void>?>(nil)
             let kick = try stage.kick { exchange in
                 { (request: KickRequest, deadline: Deadline) async throws(KickError) -> KickAnswer in
                     if let operation = KickOperation(request) { calls.update { $0.append(operation) } }
+                    _ = await hang.value?.value(until: deadline)
                     if let result = trouble.value?.answer(request) { return try result.get() }
                     return try await exchange(request, deadline)
                 }
@@ -52,6 +56,7 @@ struct UpstreamStage: Sendable {
                 UpstreamStage(
                     kick: stage, upstream: try make(stage, kick, policy, ahead),
                     caller: try await caller(stage, stage.tenant, keyScopes), calls: calls, trouble: trouble,
+                    hang: hang,
                     ahead: ahead))
         }
     }

@@ -108,6 +108,26 @@ struct UpstreamTests {
         }
     }
 
+    @Test("while Kick hangs, who can be given something old does not wait for it")
+    func hangingKick() async throws {
+        try await UpstreamStage.run(policy: { $0.exchange.tries = 1 }) { stage in
+            let fresh = try await stage.read(.channel(.id(1001)))
+            stage.ahead.update { $0 += .seconds(11) }
+            let release = Promise<Void>()
+            stage.hang.update { $0 = release }
+            for _ in 0..<5 {
+                let old = try await stage.read(.channel(.id(1001)))
+                #expect(old.text == fresh.text && old.trouble == "Kick is slow to answer")
+                // Over the pause in which it is not asked again.
+                stage.ahead.update { $0 += .seconds(3) }
+            }
+            #expect(stage.count(.channels) == 2, "one question hangs, and nobody asks a second")
+            stage.hang.update { $0 = nil }
+            release.fulfil(())
+            try await until { try await stage.read(.channel(.id(1001))).trouble == nil }
+        }
+    }
+
     @Test("a read is tried again, a write never")
     func retries() async throws {
         try await UpstreamStage.run(policy: { $0.exchange.pause = .milliseconds(1) }) { stage in
@@ -171,12 +191,12 @@ struct UpstreamTests {
         try await UpstreamStage.run { stage in
             stage.trouble.update {
                 $0 = .init { request in
-                    request.query.values(of: "slug").contains("bad!") ? .success(KickAnswer(status: 400)) : nil
+                    request.query.values(of: "slug").contains("b.d") ? .success(KickAnswer(status: 400)) : nil
                 }
             }
-            let answer = try await stage.read(try .channels(slugs: ["nova", "bad!", "pixel", "nobody"]))
+            let answer = try await stage.read(try .channels(slugs: ["nova", "b.d", "pixel", "nobody"]))
             #expect(answer.text?.contains("nova") == true && answer.text?.contains("pixel") == true)
-            #expect(answer.text?.contains(#"missing: ["bad!", "nobody"]"#) == true)
+            #expect(answer.text?.contains(#"missing: ["b.d", "nobody"]"#) == true)
             await #expect(throws: KickBoundError.self) {
                 try await stage.read(try .channels(slugs: [String(repeating: "x", count: 26)]))
             }
@@ -199,7 +219,7 @@ struct UpstreamTests {
         try await UpstreamStage.run(policy: { $0.exchange.patience = .milliseconds(50) }) { stage in
             stage.answer(429, fields: [.retryAfter: "30"], to: [.channels])
             let error = await #expect(throws: GatewayError.self) { try await stage.read(.channel(.id(1001))) }
-            #expect(error?.code == .kickRateLimited && error?.retryAfter == 30)
+            #expect(error?.code == .kickRateLimited && (30...38).contains(error?.retryAfter ?? 0))
             stage.trouble.update { $0 = nil }
             let calls = stage.count(.channels)
             let later = await #expect(throws: GatewayError.self) { try await stage.read(.channel(.id(1002))) }

@@ -32,13 +32,16 @@ package struct Batch<Element: Sendable>: Sendable {
             Array(asked[$0..<min($0 + KickAPI.batchLength, asked.count)])
         }
         var lastError: KickError?
-        while let next = pieces.popLast() {
+        var refused = 0
+        while !pieces.isEmpty {
+            let next = pieces.removeFirst()
             switch await result(of: next, piece) {
             case .success(let elements): batch.add(elements, of: next, names)
-            case .failure(let error) where error.kind == .badRequest && next.count > 1:
-                pieces.append(Array(next[(next.count / 2)...]))
-                pieces.append(Array(next[..<(next.count / 2)]))
-            case .failure(let error) where error.kind == .badRequest: batch.missing += next
+            case .failure(let error)
+            where error.kind == .badRequest && next.count > 1 && refused < longestSearch:
+                refused += 1
+                pieces = [Array(next[..<(next.count / 2)]), Array(next[(next.count / 2)...])] + pieces
+            case .failure(let error) where error.kind == .badRequest && next.count == 1: batch.missing += next
             // Another token is to be tried: by whoever gave us this one.
             case .failure(let error) where error.kind == .unauthorized: throw error
             case .failure(let error):
@@ -48,7 +51,22 @@ package struct Batch<Element: Sendable>: Sendable {
             }
         }
         if let lastError, batch.failed.count == asked.count { throw lastError }
+        batch.sort(as: asked, names)
         return batch
+    }
+
+    /// How often a piece is halved for one request.
+    private static var longestSearch: Int { 16 }
+
+    /// Everything in the order in which it was asked for, however the pieces came.
+    private mutating func sort(as asked: [String], _ names: (Element) -> [String]) {
+        let places = Dictionary(zip(asked.map { $0.lowercased() }, asked.indices)) { first, _ in first }
+        func sorted<Item>(_ items: [Item], by names: (Item) -> [String]) -> [Item] {
+            items.map { (names($0).compactMap { places[$0] }.min() ?? .max, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+        found = sorted(found, by: names)
+        missing = sorted(missing) { [$0.lowercased()] }
+        failed = sorted(failed) { [$0.id.lowercased()] }
     }
 
     private mutating func add(_ elements: [Element], of piece: [String], _ names: (Element) -> [String]) {

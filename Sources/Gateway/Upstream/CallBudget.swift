@@ -12,11 +12,15 @@ struct CallBudget {
         /// Calls per second in the long run, and at once after a pause.
         var rate = 20.0
         var burst = 40.0
+        /// Calls under way at once: a Kick that does not answer must not hold all connections with one operation.
+        var concurrency = 20
         /// Who comes when so many wait is sent away.
         var waiting = 256
         /// The pause after a 429 that says nothing, doubled with each further pause up to the longest.
         var firstPause = Duration.seconds(1)
         var longestPause = Duration.seconds(60)
+        /// The longest pause that Kick can ask for: then it is asked once more whether it still means it.
+        var longestAskedPause = Duration.seconds(300)
     }
 
     typealias Ticket = UInt64
@@ -25,7 +29,14 @@ struct CallBudget {
         case go
         /// To be admitted by ``admit(at:)``.
         case wait(Ticket)
-        case refused(retryAfter: Duration)
+        case refused(Refusal, retryAfter: Duration)
+    }
+
+    enum Refusal: Equatable {
+        /// Kick has answered 429, and its time is not over.
+        case paused
+        /// Too many wait already.
+        case full
     }
 
     private struct Line {
@@ -42,6 +53,7 @@ struct CallBudget {
     /// The tenants that wait; the first one's turn is next.
     private var lines: [Line] = []
     private var lastTicket: Ticket = 0
+    private var inFlight = 0
 
     init(policy: Policy, at now: Deadline) {
         self.policy = policy
@@ -51,15 +63,19 @@ struct CallBudget {
 
     var waitingCount: Int { lines.reduce(0) { $0 + $1.tickets.count } }
 
+    private var hasRoom: Bool { tokens >= 1 && inFlight < policy.concurrency }
+
+    /// Who is let go has to be told of by ``finished()``.
+    ///
     /// - Parameter deadline: until when the caller can wait.
     mutating func ask(for tenant: TenantID, until deadline: Deadline, at now: Deadline) -> Admission {
         refill(at: now)
-        if lines.isEmpty, pausedUntil <= now, tokens >= 1 {
-            tokens -= 1
+        if lines.isEmpty, pausedUntil <= now, hasRoom {
+            take()
             return .go
         }
-        guard pausedUntil < deadline else { return .refused(retryAfter: pausedUntil - now) }
-        guard waitingCount < policy.waiting else { return .refused(retryAfter: .seconds(1)) }
+        guard pausedUntil < deadline else { return .refused(.paused, retryAfter: pausedUntil - now) }
+        guard waitingCount < policy.waiting else { return .refused(.full, retryAfter: .seconds(1)) }
         lastTicket += 1
         if let index = lines.firstIndex(where: { $0.tenant == tenant }) {
             lines[index].tickets.append(lastTicket)
@@ -77,17 +93,22 @@ struct CallBudget {
         lines.removeAll { $0.tickets.isEmpty }
     }
 
-    /// Who may go now, and when to ask again; nil when nobody waits.
+    /// A call has come to its end, however.
+    mutating func finished() {
+        inFlight -= 1
+    }
+
+    /// Who may go now, and when to ask again; nil when nobody waits, or only for the end of another's call.
     mutating func admit(at now: Deadline) -> (admitted: [Ticket], next: Deadline?) {
         refill(at: now)
         var admitted: [Ticket] = []
-        while pausedUntil <= now, tokens >= 1, !lines.isEmpty {
-            tokens -= 1
+        while pausedUntil <= now, hasRoom, !lines.isEmpty {
+            take()
             var line = lines.removeFirst()
             admitted.append(line.tickets.removeFirst())
             if !line.tickets.isEmpty { lines.append(line) }
         }
-        guard !lines.isEmpty else { return (admitted, nil) }
+        guard !lines.isEmpty, inFlight < policy.concurrency else { return (admitted, nil) }
         let untilToken = now + .seconds(max(0, 1 - tokens) / policy.rate)
         return (admitted, max(pausedUntil, untilToken))
     }
@@ -103,14 +124,22 @@ struct CallBudget {
         let doubled = policy.firstPause * (1 << min(max(refusals - 1, 0), 16))
         // A time that is over says nothing: a clock is wrong, or a word was put there for its own sake.
         let asked = retryAfter.flatMap { $0 > .zero ? $0 : nil }
-        let pause = asked ?? min(doubled, policy.longestPause)
+        let pause = asked.map { min($0, policy.longestAskedPause) } ?? min(doubled, policy.longestPause)
         pausedUntil = max(pausedUntil, now + pause + pause * (0.25 * jitter))
         tokens = min(tokens, 1)
     }
 
+    /// How long the pause of the last 429 still is.
+    func pause(at now: Deadline) -> Duration { pausedUntil - now }
+
     /// Kick has answered something else.
     mutating func answered() {
         refusals = 0
+    }
+
+    private mutating func take() {
+        tokens -= 1
+        inFlight += 1
     }
 
     private mutating func refill(at now: Deadline) {

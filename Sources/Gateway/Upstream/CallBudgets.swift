@@ -25,7 +25,8 @@ final class CallBudgets: Sendable {
         self.policy = policy
     }
 
-    /// Waits for a place. Throws `rateLimited` without a status when there is none until the deadline. On a loop.
+    /// Waits for a place, which ``leave(_:)`` gives back. Throws `rateLimited` without a status when there is none until the
+    /// deadline. On a loop.
     func enter(_ key: Key, for tenant: TenantID, until deadline: Deadline) async throws(KickError) {
         let promise = Promise<Void>()
         let (admission, mustServe) = slots.withLock { slots in
@@ -42,22 +43,31 @@ final class CallBudgets: Sendable {
         }
         switch admission {
         case .go: return
-        case .refused(let retryAfter): throw KickError(.rateLimited, retryAfter: retryAfter)
+        case .refused(let refusal, let retryAfter): throw Self.error(refusal, retryAfter: retryAfter)
         case .wait(let ticket):
             if mustServe { Loop.current?.spawn { await self.serve(key) } }
             if await promise.value(until: deadline) != nil { return }
-            slots.withLock { slots in
-                slots[key]?.waiting[ticket] = nil
+            let isWaiting = slots.withLock { slots in
                 slots[key]?.budget.leave(ticket)
+                return slots[key]?.waiting.removeValue(forKey: ticket) != nil
             }
-            throw KickError(.rateLimited, retryAfter: .seconds(1))
+            // Else the place was given at the same moment.
+            if isWaiting { throw Self.error(.full, retryAfter: .seconds(1)) }
         }
     }
 
-    /// Kick has answered 429.
-    func limited(_ key: Key, retryAfter: Duration?) {
-        slots.withLock {
-            $0[key]?.budget.limited(retryAfter: retryAfter, jitter: .random(in: 0...1), at: .now())
+    /// Gives a place back.
+    func leave(_ key: Key) {
+        slots.withLock { $0[key]?.budget.finished() }
+        guard admit(key, startsServing: true) != nil else { return }
+        Loop.current?.spawn { await self.serve(key) }
+    }
+
+    /// Kick has answered 429. How long nobody asks then.
+    func limited(_ key: Key, retryAfter: Duration?) -> Duration {
+        slots.withLock { slots in
+            slots[key]?.budget.limited(retryAfter: retryAfter, jitter: .random(in: 0...1), at: .now())
+            return slots[key]?.budget.pause(at: .now()) ?? .zero
         }
     }
 
@@ -72,16 +82,33 @@ final class CallBudgets: Sendable {
         }
     }
 
-    private func admit(_ key: Key) -> Deadline? {
+    /// Admits who may go now; when to look again, for the one who serves.
+    ///
+    /// - Parameter startsServing: whether the caller would begin to serve. Nil when somebody does already.
+    private func admit(_ key: Key, startsServing: Bool = false) -> Deadline? {
         let (promises, next) = slots.withLock { slots -> ([Promise<Void>], Deadline?) in
             guard var slot = slots[key] else { return ([], nil) }
+            let isServed = slot.isServed
             let (admitted, next) = slot.budget.admit(at: .now())
             let promises = admitted.compactMap { slot.waiting.removeValue(forKey: $0) }
+            if startsServing, isServed {
+                slots[key] = slot
+                return (promises, nil)
+            }
             slot.isServed = next != nil
             slots[key] = slot
             return (promises, next)
         }
         for promise in promises { promise.fulfil(()) }
         return next
+    }
+
+    private static func error(_ refusal: CallBudget.Refusal, retryAfter: Duration) -> KickError {
+        let words =
+            switch refusal {
+            case .paused: "Kick has limited our rate and is not asked again until then"
+            case .full: "too many calls of this kind wait for their turn with Kick (GATEWAY_KICK_RATE)"
+            }
+        return KickError(.rateLimited, message: words, retryAfter: retryAfter)
     }
 }

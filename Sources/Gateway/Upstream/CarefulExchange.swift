@@ -36,9 +36,10 @@ struct CarefulExchange: Sendable {
         while true {
             if let refusal = await enter(key, deadline) { return try (last ?? .failure(refusal)).get() }
             let limit = mayRepeat ? min(deadline, .after(policy.tryTimeout)) : deadline
-            let result = await attempt(request, limit)
+            var result = await attempt(request, limit)
             let trouble = trouble(in: result, of: request)
-            note(trouble, key)
+            if let limited = note(trouble, key) { result = .failure(limited) }
+            budgets.leave(key)
             tried += 1
             guard mayRepeat, tried < policy.tries, let pause = pause(after: trouble, tried), pause < deadline.remaining
             else { return try result.get() }
@@ -72,12 +73,17 @@ struct CarefulExchange: Sendable {
         }
     }
 
-    private func note(_ trouble: KickError?, _ key: CallBudgets.Key) {
+    /// Tells the budget. A 429 comes back with the time after which Kick is really asked again.
+    private func note(_ trouble: KickError?, _ key: CallBudgets.Key) -> KickError? {
         switch trouble?.kind {
-        case .rateLimited: budgets.limited(key, retryAfter: trouble?.retryAfter)
+        case .rateLimited:
+            let pause = budgets.limited(key, retryAfter: trouble?.retryAfter)
+            return KickError(
+                .rateLimited, status: trouble?.status, message: trouble?.message, retryAfter: pause)
         case .unreachable: break
         default: budgets.answered(key)
         }
+        return nil
     }
 
     /// How long to wait before the next try; nil when there is to be none. After a 429 the budget says how long.

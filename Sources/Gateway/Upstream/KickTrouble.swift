@@ -19,11 +19,13 @@ enum KickTrouble {
 
     /// - Parameter isLogin: whether a login's token was used, or else the app's.
     static func gatewayError(_ error: KickError, isLogin: Bool, changes: Bool) -> GatewayError {
-        let words = GatewayError.KickWords(status: error.status, message: error.message)
+        // Without a status nobody spoke but our own client.
+        let words = error.status.map { GatewayError.KickWords(status: $0, message: error.message) }
+        let isUndone = isUndone(error)
         func made(_ code: GatewayError.Code, _ message: String? = nil, retryAfter: Int? = nil) -> GatewayError {
             GatewayError(
-                code, message ?? sentence(error, changes: changes), retryAfter: retryAfter,
-                kick: error.status == nil && error.message == nil ? nil : words)
+                code, message ?? sentence(error, changes: changes), retryAfter: retryAfter, kick: words,
+                isUndone: isUndone)
         }
         switch error.kind {
         case .unauthorized, .clientRefused, .grantRefused:
@@ -33,17 +35,25 @@ enum KickTrouble {
         case .forbidden: return made(.kickForbidden)
         case .rateLimited:
             let seconds = error.retryAfter.map { max(1, Int(($0 / .seconds(1)).rounded(.up))) }
-            return made(.kickRateLimited, retryAfter: seconds ?? 5)
+            return made(.kickRateLimited, error.status == nil ? error.message : nil, retryAfter: seconds ?? 5)
         case .badRequest: return made(.kickRejected)
         case .notFound: return made(.notFound)
-        case .conflict: return made(.conflict)
+        case .conflict where changes: return made(.conflict)
         case .unreachable where error.isTimeout: return made(.kickTimedOut)
-        case .serverTrouble, .edgeBlocked, .unreachable, .undecodable, .unexpected: return made(.upstream)
+        case .conflict, .serverTrouble, .edgeBlocked, .unreachable, .undecodable, .unexpected: return made(.upstream)
+        }
+    }
+
+    /// Whether Kick has certainly done nothing.
+    private static func isUndone(_ error: KickError) -> Bool {
+        switch error.kind {
+        case .unreachable(requestSent: false), .edgeBlocked, .rateLimited, .unauthorized: true
+        default: false
         }
     }
 
     private static func sentence(_ error: KickError, changes: Bool) -> String {
-        var text = "\(error)"
+        var text = error.isTimeout ? "Kick did not answer in time" : "\(error)"
         switch error.kind {
         case .unreachable(requestSent: true), .serverTrouble, .undecodable, .unexpected:
             if changes { text += "; what was asked for may have happened all the same" }

@@ -19,23 +19,28 @@ final class ReadCache: Sendable {
         let tags: [CacheTag]
     }
 
-    private typealias Flight = Task<Result<Landing, any Error>, Never>
-
-    private struct Place {
-        let flight: Flight
-        /// When the question went out, in the sequence of changes.
+    /// A question that is under way.
+    private struct Flight {
+        let landing = Promise<Result<Landing, any Error>>()
+        /// When it went out, in the sequence of changes.
         let asked: ReadMemory.Moment
+        let startedAt = Deadline.now()
     }
 
     private struct State {
         var memory: ReadMemory
-        var flights: [ReadKey: Place] = [:]
+        var flights: [ReadKey: Flight] = [:]
     }
 
     private enum Look {
         case known(ReadAnswer)
-        case wait(Place, from: ReadMemory.Moment)
+        case wait(Flight, from: ReadMemory.Moment, hasOld: Bool)
     }
+
+    /// Who can be given something old waits no longer than this for something new.
+    private static let patience = Duration.seconds(1)
+    /// Longer than any question takes, with all its tries and the renewal of a token.
+    private static let longest = Duration.seconds(60)
 
     private let now: @Sendable () -> Deadline
     private let state: Mutex<State>
@@ -48,19 +53,32 @@ final class ReadCache: Sendable {
 
     /// What is remembered, or what `ask` brings. When that fails in a way that may pass, what is old is given instead.
     ///
-    /// `ask` runs in a task of its own with its own deadline: who asked first may hang up.
+    /// `ask` runs in a task of its own with its own deadline: who asked first may hang up. When it takes long, what is old
+    /// is given meanwhile. On a loop.
     func answer(
         to key: ReadKey, _ lifetime: CacheLifetime, ask: @escaping @Sendable () async -> Result<Finding, any Error>
     ) async throws -> ReadAnswer {
         while true {
             switch look(key, lifetime, ask) {
             case .known(let answer): return answer
-            case .wait(let place, let from):
-                let landing = try await place.flight.value.get()
+            case .wait(let flight, let from, let hasOld):
+                let limit = flight.startedAt + (hasOld ? Self.patience : Self.longest)
+                guard let result = await flight.landing.value(until: limit) else {
+                    if let answer = old(key) { return answer }
+                    guard hasOld else { throw GatewayError(.kickTimedOut, "Kick did not answer in time") }
+                    continue
+                }
+                let landing = try result.get()
                 // Asked before a change that we come after: its answer is not for us.
-                guard place.asked < from, hasChanged(landing.tags, since: place.asked) else { return landing.answer }
+                guard flight.asked < from, hasChanged(landing.tags, since: flight.asked) else {
+                    return landing.answer
+                }
             }
         }
+    }
+
+    private func old(_ key: ReadKey) -> ReadAnswer? {
+        state.withLock { $0.memory.old(key, because: "Kick is slow to answer", at: now()) }
     }
 
     /// Something has changed at Kick.
@@ -78,13 +96,14 @@ final class ReadCache: Sendable {
         state.withLock { state in
             if let answer = state.memory.fresh(key, at: now()) { return .known(answer) }
             let moment = state.memory.moment
-            if let place = state.flights[key] { return .wait(place, from: moment) }
-            let flight = Flight(executorPreference: Loop.current) { [self] in
-                land(await ask(), key, lifetime, asked: moment)
+            let hasOld = state.memory.isUsable(key, at: now())
+            if let flight = state.flights[key] { return .wait(flight, from: moment, hasOld: hasOld) }
+            let flight = Flight(asked: moment)
+            state.flights[key] = flight
+            Loop.current?.spawn { [self] in
+                flight.landing.fulfil(land(await ask(), key, lifetime, asked: moment))
             }
-            let place = Place(flight: flight, asked: moment)
-            state.flights[key] = place
-            return .wait(place, from: moment)
+            return .wait(flight, from: moment, hasOld: hasOld)
         }
     }
 

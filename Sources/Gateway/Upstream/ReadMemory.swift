@@ -42,7 +42,10 @@ struct ReadMemory {
         let representation: Representation?
         let tags: [CacheTag]
         let storedAt: Deadline
+        /// When it ceases to be fresh by itself.
+        let expiresAt: Deadline
         let usableUntil: Deadline
+        /// Until when it is given without asking.
         var freshUntil: Deadline
         var trouble: String?
         var wasUsed = false
@@ -54,6 +57,7 @@ struct ReadMemory {
             self.representation = representation
             self.tags = tags
             self.storedAt = storedAt
+            expiresAt = freshUntil
             self.freshUntil = freshUntil
             self.usableUntil = usableUntil
         }
@@ -88,6 +92,11 @@ struct ReadMemory {
         guard let entry = entries[key], entry.freshUntil > now else { return nil }
         entry.wasUsed = true
         return Self.answer(entry, at: now)
+    }
+
+    /// Whether there is anything that is not void.
+    func isUsable(_ key: ReadKey, at now: Deadline) -> Bool {
+        entries[key].map { $0.usableUntil > now } ?? false
     }
 
     /// What is not void, though perhaps old: for when Kick is in `trouble`. Until a pause is over it counts as fresh.
@@ -169,7 +178,7 @@ struct ReadMemory {
 
     private static func answer(_ entry: Entry, at now: Deadline, isKept: Bool = true) -> ReadAnswer {
         // While Kick is in trouble the time to the next question is no freshness.
-        let freshness = entry.trouble == nil ? entry.freshUntil - now : .zero - (now - entry.storedAt)
+        let freshness = entry.trouble == nil ? entry.freshUntil - now : .zero - (now - entry.expiresAt)
         return ReadAnswer(
             representation: entry.representation, age: now - entry.storedAt, freshness: freshness,
             trouble: entry.trouble, isKept: isKept)

@@ -27,6 +27,17 @@ package enum ChannelReference: Sendable {
     }
 
     fileprivate static func check(_ slug: String, _ field: String) throws(KickBoundError) {
+        let isSlug = slug.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        guard isSlug else {
+            throw KickBoundError(field, "must be user ids or slugs: letters, digits, underscores, hyphens and dots")
+        }
         guard (1...25).contains(slug.unicodeScalars.count) else {
             throw KickBoundError(
                 field, "must be user ids or slugs of 1 to 25 characters, is \(slug.unicodeScalars.count)")

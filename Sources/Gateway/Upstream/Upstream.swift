@@ -23,6 +23,7 @@ package final class Upstream: Sendable {
             set {
                 budget.rate = newValue
                 budget.burst = 2 * newValue
+                budget.concurrency = max(16, Int(newValue))
             }
         }
     }
@@ -59,7 +60,7 @@ package final class Upstream: Sendable {
     private let policy: Policy
     private let cache: ReadCache
     private let budgets: CallBudgets
-    private static let linkLifetime = Duration.seconds(86_400)
+    private let links = ConsentLinks()
     private static let report = Log("kick")
 
     package init(
@@ -205,6 +206,10 @@ package final class Upstream: Sendable {
             if case .login = credential { throw GatewayError(.notFound, "there is no such login") }
             throw GatewayError(.notFound, "there is no login of this broadcaster")
         }
+        guard login.state != .disconnected else {
+            throw GatewayError(
+                .reconnectRequired, "\(login.username) was disconnected here: a connect link brings the login back")
+        }
         guard login.state == .connected else { throw LoginTokens.mustReconnect }
         let granted = login.scopes.map(KickScope.init(rawValue:))
         let missing = scopes.filter { alternatives in !alternatives.contains(where: granted.contains) }
@@ -214,13 +219,7 @@ package final class Upstream: Sendable {
     }
 
     private func missingScope(_ missing: [String], _ login: Login, _ caller: Caller) async -> GatewayError {
-        var url: String?
-        if caller.scopes.contains(.loginsWrite) {
-            let scopes = login.askedScopes + missing.filter { !login.askedScopes.contains($0) }
-            let link = try? await connecting.createLink(
-                scopes: scopes, login: login.id, lifetime: Self.linkLifetime, in: caller.tenant)
-            url = link?.url.description
-        }
+        let url = caller.scopes.contains(.loginsWrite) ? await links.url(for: login, missing, connecting) : nil
         let names = missing.joined(separator: " ")
         let hint =
             url == nil

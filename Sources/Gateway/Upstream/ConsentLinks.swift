@@ -1,0 +1,41 @@
+import HTTP
+import Model
+import Net
+import Synchronization
+
+/// Connect links for scopes that were missing, each given out for ten minutes to all who meet the same: a page that asks
+/// again and again must not make thousands of them.
+final class ConsentLinks: Sendable {
+    private struct Need: Hashable {
+        let login: LoginID
+        let scopes: [String]
+    }
+
+    private struct Link {
+        let url: String
+        let until: Deadline
+    }
+
+    private static let lifetime = Duration.seconds(86_400)
+    private static let reuse = Duration.seconds(600)
+    private static let capacity = 1000
+
+    private let links = Mutex<[Need: Link]>([:])
+
+    /// A link that asks for what the login was asked for before, and for what is missing. Nil when none can be made now.
+    func url(for login: Login, _ missing: [String], _ connecting: Connecting) async -> String? {
+        let need = Need(login: login.id, scopes: missing)
+        let now = Deadline.now()
+        if let link = links.withLock({ $0[need] }), link.until > now { return link.url }
+        let scopes = login.askedScopes + missing.filter { !login.askedScopes.contains($0) }
+        let made = try? await connecting.createLink(
+            scopes: scopes, login: login.id, lifetime: Self.lifetime, in: login.tenantID)
+        guard let url = made?.url.description else { return nil }
+        links.withLock { links in
+            if links.count >= Self.capacity { links = links.filter { $0.value.until > now } }
+            if links.count >= Self.capacity { links = [:] }
+            links[need] = Link(url: url, until: now + Self.reuse)
+        }
+        return url
+    }
+}

@@ -23,10 +23,11 @@ from kick_gateway_client.models import (
     AcceptedRedemptionOutcome, BanRequest, ChannelChange, ChatMessageRequest, ConnectLinkRequest, KickScope, LoginState,
     Problem, ProblemCode, RedemptionDecision, RejectedRedemptionOutcome, RewardChange, RewardRequest, SubscriptionState,
 )
-from stage import KICK_SCOPES, Stage
+from stage import KICK_SCOPES, Stage, contract
 
 VEGA, QUASAR = 2001, 2002
 PATIENCE_SECONDS = 30
+HEADERS = contract()["components"]["headers"]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ def test_channel(client, login):
 
 def test_unchanged_answers(client, login):
     first = get_broadcaster_channel.sync_detailed(VEGA, client=client)
+    assert first.headers["Cache-Control"] == HEADERS["CacheControl"]["example"]
     again = get_broadcaster_channel.sync_detailed(VEGA, client=client, if_none_match=first.headers["ETag"])
     assert again.status_code == 304
 

@@ -55,11 +55,13 @@ struct TroubleTests {
                 let before = try await stage.under(row.order, row.count, "/public/v1/channels") {
                     try await stage.read(Self.remembered(index))
                 }
+                try await stage.untilFresh(Self.remembered(index))
                 let fresh = try await stage.under(row.order, row.count, "/public/v1/channels") {
                     try await stage.read(1002 + Int64(index))
                 }
                 let write = try await stage.under(row.order, row.count, "/public/v1/chat") { try await stage.write() }
-                lines.append("| \(row.trouble) | \(fresh) | \(before) | \(write) |")
+                lines.append(
+                    "| \(row.trouble) | \(fresh); \(fresh.askedText) | \(before) | \(write); \(write.askedText) |")
             }
             try Self.compare(lines)
         }
@@ -101,8 +103,10 @@ struct TroubleTests {
                 if let kickStatus { text += ", Kick's \(kickStatus)" }
                 if retryAfter != nil { text += ", `Retry-After`" }
                 if isOld { text += ", old" }
-                return text + "; asked \(calls) ×"
+                return text
             }
+
+            var askedText: String { "asked \(calls) ×" }
         }
 
         func read(_ channel: Int64) async throws -> Outcome {
@@ -155,6 +159,14 @@ struct TroubleTests {
                 try await deployment.send(.get, "/v1/channels/\(slug)", key: tenant.key)?.status == .notFound
             }
             try await until { try await write().status == 201 }
+        }
+
+        /// Waits for the end of a question that is still under way.
+        func untilFresh(_ channel: Int64) async throws {
+            try await until {
+                let outcome = try await read(channel)
+                return outcome.status == 200 && !outcome.isOld
+            }
         }
 
         /// Waits until what is remembered of a channel is asked for again.

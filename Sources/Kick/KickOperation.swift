@@ -72,9 +72,6 @@ package enum KickOperation: String, CaseIterable, Sendable {
     /// The path at Kick, with `{…}` for what is filled in.
     package var pattern: String { String(rawValue.drop { $0 != " " }.dropFirst()) }
 
-    /// Whether it only reads: it may be repeated, shared and remembered.
-    package var isRead: Bool { method == .get || self == .introspect || self == .introspectV1 }
-
     /// The scopes a user token needs: of each list one. The first of a list is the one to ask for (FACTS §1.9). Empty
     /// where any token will do.
     package var scopes: [[KickScope]] {
@@ -97,26 +94,5 @@ package enum KickOperation: String, CaseIterable, Sendable {
             .introspectV1:
             []
         }
-    }
-
-    /// Whether Kick has announced its end (FACTS §2).
-    package var isDeprecated: Bool {
-        switch self {
-        case .livestreamsV1, .categorySearch, .category, .introspectV1: true
-        default: false
-        }
-    }
-
-    /// Whether nothing of Kick's own says that it exists: third parties use it (FACTS §2.2, §2.13).
-    package var isThirdPartyEvidence: Bool {
-        switch self {
-        case .userLivestreams, .startAdBreak, .adBreakStatus, .enrollInAds: true
-        default: false
-        }
-    }
-
-    /// The scopes that are lacking among these; empty when it may be called.
-    package func missingScopes(granted: [KickScope]) -> [KickScope] {
-        scopes.filter { alternatives in !alternatives.contains(where: granted.contains) }.compactMap(\.first)
     }
 }

@@ -111,7 +111,7 @@ package final class Upstream: Sendable {
         return try Self.told(result, isLogin: subject.isLogin, changes: true)
     }
 
-    /// Another replica, or a webhook, says that something has changed.
+    /// Another replica says that something has changed.
     package func didChange(_ tags: [CacheTag]) {
         cache.change(tags)
     }

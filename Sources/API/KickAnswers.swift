@@ -10,7 +10,9 @@ extension RequestContext {
     func answer<Value, View: Encodable & SendableMetatype>(
         _ read: KickRead<Value>, as view: @escaping @Sendable (Value) -> View
     ) async throws -> Response {
-        let answer = try await services.upstream.read(read, for: try requireCaller()) {
+        let answer = try await services.upstream.read(
+            read, for: try requireCaller(), until: request.deadline
+        ) {
             try JSONBody.bytes(view($0))
         }
         guard let representation = answer.representation else {

@@ -98,7 +98,7 @@ final class RunningGateway: Sendable {
             store: ConnectStore(database: database, vault: vault), logins: logins, kick: kick,
             publicURL: try url(config.publicURL))
         let upstream = Upstream(
-            kick: kick, tokens: tokens, logins: logins, changes: ReadChangeStore(database: database),
+            kick: kick, tokens: tokens, logins: logins, tenants: tenants, changes: ReadChangeStore(database: database),
             connecting: connecting, policy: config.upstreamPolicy)
         let services = Services(
             administration: Administration(tenants: tenants, keys: keys, apps: apps, access: access),

@@ -39,6 +39,15 @@ package struct TenantStore: Sendable {
         return try rows.map { row throws(DatabaseError) in try Self.tenant(row) }
     }
 
+    /// Whether no other tenant uses the app.
+    package func isAlone(_ tenant: TenantID, on app: AppID) async throws(DatabaseError) -> Bool {
+        let rows = try await database.query(
+            """
+            SELECT NOT EXISTS (SELECT FROM tenants WHERE app_id = \(app) AND id <> \(tenant)) AS alone
+            """)
+        return try rows.first.map { row throws(DatabaseError) in try row["alone", as: Bool.self] } ?? false
+    }
+
     package func tenant(_ id: TenantID) async throws(DatabaseError) -> Tenant? {
         let rows = try await database.query("SELECT id, name, app_id, created_at FROM tenants WHERE id = \(id)")
         return try rows.first.map { row throws(DatabaseError) in try Self.tenant(row) }

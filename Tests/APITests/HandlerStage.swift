@@ -91,7 +91,8 @@ struct HandlerStage: Sendable {
                 probe: { _ in true }),
             quotas: SubscriptionQuotas(store: subscriptions, apps: base.apps), tokens: tokens,
             upstream: Upstream(
-                kick: kick, tokens: tokens, logins: fixture.logins, changes: ReadChangeStore(database: database),
+                kick: kick, tokens: tokens, logins: fixture.logins, tenants: fixture.tenants,
+                changes: ReadChangeStore(database: database),
                 connecting: connecting, now: { .now() + base.ahead.value }),
             feed: feed, replay: EventReplay(log: fixture.log, logins: fixture.logins),
             retention: TenantRetention(log: fixture.log, standard: .seconds(86_400), minimum: .seconds(3600)),

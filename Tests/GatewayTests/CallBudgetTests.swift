@@ -92,7 +92,7 @@ struct CallBudgetTests {
             now = now + pause
         }
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
-        budget.answered()
+        budget.answered(at: now)
         budget.limited(retryAfter: nil, jitter: 1, at: now)
         #expect(budget.ask(for: first, until: now, at: now) == .refused(.paused, retryAfter: .milliseconds(1250)))
     }
@@ -130,5 +130,34 @@ struct CallBudgetTests {
         #expect(before.admitted == [] && before.next == nil, "only an end makes room")
         budget.finished()
         #expect(budget.admit(at: Self.start + .seconds(10)).admitted == [ticket])
+    }
+
+    @Test("one tenant cannot fill the queue: another still gets his turn")
+    func queueOfOne() throws {
+        var budget = Self.budget(burst: 1, waiting: 1024)
+        _ = budget.ask(for: first, until: Self.late, at: Self.start)
+        for _ in 0..<64 { _ = try Self.ticket(budget.ask(for: first, until: Self.late, at: Self.start)) }
+        #expect(budget.ask(for: first, until: Self.late, at: Self.start) == .refused(.full, retryAfter: .seconds(1)))
+        let other = try Self.ticket(budget.ask(for: second, until: Self.late, at: Self.start))
+        let turns = (1...2).flatMap { budget.admit(at: Self.start + .milliseconds(100 * $0)).admitted }
+        #expect(turns.last == other)
+    }
+
+    @Test("after a pause Kick is asked once, not with a burst; what was on its way does not end the doubling")
+    func afterPause() {
+        var budget = Self.budget(burst: 40)
+        for pause in [1, 2, 4] {
+            let now = Self.start + .seconds(100 * pause)
+            budget.limited(retryAfter: nil, jitter: 0, at: now)
+            budget.answered(at: now)
+            #expect(budget.pause(at: now) == .seconds(pause))
+        }
+        let end = Self.start + .seconds(404)
+        let first = budget.ask(for: first, until: Self.late, at: end)
+        #expect(first == .go)
+        guard case .wait = budget.ask(for: second, until: Self.late, at: end) else {
+            Issue.record("a burst")
+            return
+        }
     }
 }

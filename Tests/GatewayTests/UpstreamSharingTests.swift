@@ -154,4 +154,24 @@ struct UpstreamSharingTests {
             #expect(stage.count(.livestreamStats) == 1)
         }
     }
+
+    @Test("Drops claims belong to whoever uses the app alone (P14)")
+    func claims() async throws {
+        try await UpstreamStage.run { stage in
+            _ = try await stage.read(.dropsClaims(try DropsClaimSelection()))
+            let other = try await stage.otherCaller()
+            let asked = stage.calls.value.count
+            for caller in [stage.caller, other] {
+                let error = await #expect(throws: GatewayError.self) {
+                    try await stage.read(.dropsClaims(try DropsClaimSelection()), as: caller)
+                }
+                #expect(error?.code == .forbidden)
+            }
+            let claim = DropsClaimsUpdate.Claim(claimID: "c1", externalStatus: "done")
+            let refused = await #expect(throws: GatewayError.self) {
+                try await stage.write(.updateDropsClaims(try DropsClaimsUpdate([claim])))
+            }
+            #expect(refused?.code == .forbidden && stage.calls.value.count == asked, "and Kick is not asked")
+        }
+    }
 }

@@ -66,7 +66,8 @@ struct UpstreamStage: Sendable {
     ) throws -> Upstream {
         Upstream(
             kick: kick, tokens: LoginTokens(store: stage.fixture.logins, keeper: try stage.keeper(kick: kick)),
-            logins: stage.fixture.logins, changes: ReadChangeStore(database: stage.fixture.database),
+            logins: stage.fixture.logins, tenants: stage.fixture.tenants,
+            changes: ReadChangeStore(database: stage.fixture.database),
             connecting: Connecting(
                 store: stage.fixture.connects, logins: stage.fixture.logins, kick: kick,
                 publicURL: HTTPURL("http://localhost:8080")!),

@@ -128,6 +128,30 @@ struct UpstreamTests {
         }
     }
 
+    @Test("a place in the budget is given back however a call ends")
+    func places() async throws {
+        try await UpstreamStage.run(policy: {
+            $0.budget.concurrency = 2
+            $0.exchange.tries = 1
+            $0.exchange.patience = .milliseconds(200)
+        }) { stage in
+            let ends: [Result<KickAnswer, KickError>?] = [
+                nil, .success(KickAnswer(status: 500)), .success(KickAnswer(status: 404)),
+                .success(KickAnswer(status: 403)), .failure(KickError(.unreachable(requestSent: true))),
+                .failure(KickError(.undecodable)), .success(KickAnswer(status: 200)),
+            ]
+            for number in 0..<21 {
+                let end = ends[number % ends.count]
+                stage.trouble.update { $0 = .init { KickOperation($0) == .channels ? end : nil } }
+                _ = try? await stage.read(.channel(.id(Int64(9000 + number))))
+            }
+            stage.trouble.update { $0 = nil }
+            #expect(stage.count(.channels) == 21)
+            let answer = try await stage.read(.channel(.id(1001)))
+            #expect(answer.text?.contains("nova") == true)
+        }
+    }
+
     @Test("a read is tried again, a write never")
     func retries() async throws {
         try await UpstreamStage.run(policy: { $0.exchange.pause = .milliseconds(1) }) { stage in

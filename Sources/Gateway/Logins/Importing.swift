@@ -145,7 +145,8 @@ package final class Importing: Sendable {
     }
 
     private static func upstream(_ error: KickError) -> GatewayError {
-        GatewayError(.upstream, "\(error)", retryAfter: error.isTransient ? 5 : nil)
+        // Before anything is stored.
+        GatewayError(.upstream, "\(error)", retryAfter: error.isTransient ? 5 : nil, isUndone: true)
     }
 
     private func save(

@@ -32,6 +32,7 @@ package struct Batch<Element: Sendable>: Sendable {
             Array(asked[$0..<min($0 + KickAPI.batchLength, asked.count)])
         }
         var lastError: KickError?
+        var refusals: [KickError] = []
         var refused = 0
         while !pieces.isEmpty {
             let next = pieces.removeFirst()
@@ -41,7 +42,9 @@ package struct Batch<Element: Sendable>: Sendable {
             where error.kind == .badRequest && next.count > 1 && refused < longestSearch:
                 refused += 1
                 pieces = [Array(next[..<(next.count / 2)]), Array(next[(next.count / 2)...])] + pieces
-            case .failure(let error) where error.kind == .badRequest && next.count == 1: batch.missing += next
+            case .failure(let error) where error.kind == .badRequest && next.count == 1:
+                batch.missing += next
+                refusals.append(error)
             // Another token is to be tried: by whoever gave us this one.
             case .failure(let error) where error.kind == .unauthorized: throw error
             case .failure(let error):
@@ -50,6 +53,8 @@ package struct Batch<Element: Sendable>: Sendable {
                 batch.failed += next.map { Failure(id: $0, code: trouble.code, detail: trouble.message) }
             }
         }
+        // Not one of several is spoilt, but all: it is not about them.
+        if asked.count > 1, refusals.count == asked.count, let refusal = refusals.last { throw refusal }
         if let lastError, batch.failed.count == asked.count { throw lastError }
         batch.sort(as: asked, names)
         return batch
@@ -83,5 +88,20 @@ package struct Batch<Element: Sendable>: Sendable {
         } catch {
             return .failure(error)
         }
+    }
+}
+
+/// How many ids or slugs one request may name.
+let longestBatch = 100
+
+extension KickRead {
+    /// Each of `asked` once. Throws for none, and for more than ``longestBatch``.
+    static func batch(_ asked: [String], _ field: String) throws(KickBoundError) -> [String] {
+        var seen: Set<String> = []
+        let unique = asked.filter { seen.insert($0).inserted }
+        guard (1...longestBatch).contains(asked.count) else {
+            throw KickBoundError(field, "must be 1 to \(longestBatch) entries, is \(asked.count)")
+        }
+        return unique
     }
 }

@@ -14,8 +14,9 @@ struct CallBudget {
         var burst = 40.0
         /// Calls under way at once: a Kick that does not answer must not hold all connections with one operation.
         var concurrency = 20
-        /// Who comes when so many wait is sent away.
-        var waiting = 256
+        /// Who comes when so many wait, of all or of his tenant, is sent away. More could not be served while they wait.
+        var waiting = 1024
+        var waitingPerTenant = 64
         /// The pause after a 429 that says nothing, doubled with each further pause up to the longest.
         var firstPause = Duration.seconds(1)
         var longestPause = Duration.seconds(60)
@@ -75,9 +76,11 @@ struct CallBudget {
             return .go
         }
         guard pausedUntil < deadline else { return .refused(.paused, retryAfter: pausedUntil - now) }
-        guard waitingCount < policy.waiting else { return .refused(.full, retryAfter: .seconds(1)) }
+        let index = lines.firstIndex { $0.tenant == tenant }
+        guard waitingCount < policy.waiting, index.map({ lines[$0].tickets.count }) ?? 0 < policy.waitingPerTenant
+        else { return .refused(.full, retryAfter: .seconds(1)) }
         lastTicket += 1
-        if let index = lines.firstIndex(where: { $0.tenant == tenant }) {
+        if let index {
             lines[index].tickets.append(lastTicket)
         } else {
             lines.append(Line(tenant: tenant, tickets: [lastTicket]))
@@ -126,15 +129,17 @@ struct CallBudget {
         let asked = retryAfter.flatMap { $0 > .zero ? $0 : nil }
         let pause = asked.map { min($0, policy.longestAskedPause) } ?? min(doubled, policy.longestPause)
         pausedUntil = max(pausedUntil, now + pause + pause * (0.25 * jitter))
+        // Afterwards it begins with one call, not with what would have come together meanwhile.
         tokens = min(tokens, 1)
+        refilledAt = max(refilledAt, pausedUntil)
     }
 
     /// How long the pause of the last 429 still is.
     func pause(at now: Deadline) -> Duration { pausedUntil - now }
 
-    /// Kick has answered something else.
-    mutating func answered() {
-        refusals = 0
+    /// Kick has answered something else. What was on its way when a pause began says nothing about it.
+    mutating func answered(at now: Deadline) {
+        if pausedUntil <= now { refusals = 0 }
     }
 
     private mutating func take() {

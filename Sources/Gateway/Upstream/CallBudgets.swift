@@ -47,12 +47,17 @@ final class CallBudgets: Sendable {
         case .wait(let ticket):
             if mustServe { Loop.current?.spawn { await self.serve(key) } }
             if await promise.value(until: deadline) != nil { return }
-            let isWaiting = slots.withLock { slots in
+            let (isWaiting, pause) = slots.withLock { slots in
                 slots[key]?.budget.leave(ticket)
-                return slots[key]?.waiting.removeValue(forKey: ticket) != nil
+                return (
+                    slots[key]?.waiting.removeValue(forKey: ticket) != nil,
+                    slots[key]?.budget.pause(at: .now()) ?? .zero
+                )
             }
             // Else the place was given at the same moment.
-            if isWaiting { throw Self.error(.full, retryAfter: .seconds(1)) }
+            guard isWaiting else { return }
+            throw pause > .zero
+                ? Self.error(.paused, retryAfter: pause) : Self.error(.full, retryAfter: .seconds(1))
         }
     }
 
@@ -72,7 +77,7 @@ final class CallBudgets: Sendable {
     }
 
     func answered(_ key: Key) {
-        slots.withLock { $0[key]?.budget.answered() }
+        slots.withLock { $0[key]?.budget.answered(at: .now()) }
     }
 
     /// Admits those who wait, until nobody does.
@@ -106,7 +111,7 @@ final class CallBudgets: Sendable {
     private static func error(_ refusal: CallBudget.Refusal, retryAfter: Duration) -> KickError {
         let words =
             switch refusal {
-            case .paused: "Kick has limited our rate and is not asked again until then"
+            case .paused: "Kick has limited our rate: it is asked again when Retry-After is over"
             case .full: "too many calls of this kind wait for their turn with Kick (GATEWAY_KICK_RATE)"
             }
         return KickError(.rateLimited, message: words, retryAfter: retryAfter)

@@ -3,12 +3,14 @@ import Model
 import Net
 import Synchronization
 
-/// Connect links for scopes that were missing, each given out for ten minutes to all who meet the same: a page that asks
+/// Connect links for scopes that were missing, each given out for ten minutes to those who meet the same: a page that asks
 /// again and again must not make thousands of them.
 final class ConsentLinks: Sendable {
     private struct Need: Hashable {
         let login: LoginID
         let scopes: [String]
+        /// A link is good for one consent: after it another is needed.
+        let connectedAt: Timestamp
     }
 
     private struct Link {
@@ -24,7 +26,7 @@ final class ConsentLinks: Sendable {
 
     /// A link that asks for what the login was asked for before, and for what is missing. Nil when none can be made now.
     func url(for login: Login, _ missing: [String], _ connecting: Connecting) async -> String? {
-        let need = Need(login: login.id, scopes: missing)
+        let need = Need(login: login.id, scopes: missing, connectedAt: login.connectedAt)
         let now = Deadline.now()
         if let link = links.withLock({ $0[need] }), link.until > now { return link.url }
         let scopes = login.askedScopes + missing.filter { !login.askedScopes.contains($0) }

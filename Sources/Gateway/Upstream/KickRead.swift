@@ -7,6 +7,8 @@ import Telemetry
 package enum KickCredential: Sendable {
     /// The app of the tenant.
     case app
+    /// The same, for what belongs to whoever uses the app: only when no other tenant does (P14).
+    case soleApp
     /// The login that the tenant has of this Kick user.
     case user(Int64)
     case login(LoginID)

@@ -56,16 +56,19 @@ final class ReadCache: Sendable {
     /// `ask` runs in a task of its own with its own deadline: who asked first may hang up. When it takes long, what is old
     /// is given meanwhile. On a loop.
     func answer(
-        to key: ReadKey, _ lifetime: CacheLifetime, ask: @escaping @Sendable () async -> Result<Finding, any Error>
+        to key: ReadKey, _ lifetime: CacheLifetime, until deadline: Deadline = .never,
+        ask: @escaping @Sendable () async -> Result<Finding, any Error>
     ) async throws -> ReadAnswer {
         while true {
             switch look(key, lifetime, ask) {
             case .known(let answer): return answer
             case .wait(let flight, let from, let hasOld):
-                let limit = flight.startedAt + (hasOld ? Self.patience : Self.longest)
+                let limit = min(deadline, flight.startedAt + (hasOld ? Self.patience : Self.longest))
                 guard let result = await flight.landing.value(until: limit) else {
                     if let answer = old(key) { return answer }
-                    guard hasOld else { throw GatewayError(.kickTimedOut, "Kick did not answer in time") }
+                    guard hasOld, !deadline.hasPassed else {
+                        throw GatewayError(.kickTimedOut, "Kick did not answer in time")
+                    }
                     continue
                 }
                 let landing = try result.get()

@@ -62,8 +62,8 @@ struct ReadMemory {
             self.usableUntil = usableUntil
         }
 
-        /// What it takes, roughly, in bytes.
-        var size: Int { (representation?.bytes.count ?? 0) + 256 }
+        /// What it takes without its key, roughly, in bytes.
+        var size: Int { (representation?.bytes.count ?? 0) + 64 * tags.count + 256 }
     }
 
     /// A point in the sequence of changes.
@@ -94,14 +94,14 @@ struct ReadMemory {
         return Self.answer(entry, at: now)
     }
 
-    /// Whether there is anything that is not void.
+    /// Whether there is anything old to give. That Kick did not know something is no longer true because it is old.
     func isUsable(_ key: ReadKey, at now: Deadline) -> Bool {
-        entries[key].map { $0.usableUntil > now } ?? false
+        entries[key].map { $0.usableUntil > now && $0.representation != nil } ?? false
     }
 
     /// What is not void, though perhaps old: for when Kick is in `trouble`. Until a pause is over it counts as fresh.
     mutating func old(_ key: ReadKey, because trouble: String, at now: Deadline) -> ReadAnswer? {
-        guard let entry = entries[key], entry.usableUntil > now else { return nil }
+        guard let entry = entries[key], isUsable(key, at: now) else { return nil }
         if entry.freshUntil <= now {
             entry.trouble = trouble
             entry.freshUntil = min(now + limits.pauseAfterTrouble, entry.usableUntil)
@@ -122,7 +122,7 @@ struct ReadMemory {
         remove(key)
         entries[key] = entry
         order.append(key)
-        bytes += entry.size
+        bytes += entry.size + key.parameters.utf8.count
         for tag in tags { keys[tag, default: []].insert(key) }
         shrink()
         return Self.answer(entry, at: now)
@@ -149,7 +149,7 @@ struct ReadMemory {
 
     private mutating func remove(_ key: ReadKey) {
         guard let entry = entries.removeValue(forKey: key) else { return }
-        bytes -= entry.size
+        bytes -= entry.size + key.parameters.utf8.count
         for tag in entry.tags {
             keys[tag]?.remove(key)
             if keys[tag]?.isEmpty == true { keys[tag] = nil }

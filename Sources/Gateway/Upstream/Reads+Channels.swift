@@ -45,16 +45,6 @@ package enum ChannelReference: Sendable {
     }
 }
 
-extension CacheLifetime {
-    /// What a viewer would notice if it were older: title, viewers, who is live.
-    static let live = CacheLifetime(fresh: .seconds(10))
-    /// What hardly ever changes.
-    static let slow = CacheLifetime(fresh: .seconds(300), stale: .seconds(86_400))
-}
-
-/// How many ids or slugs one request may name.
-let longestBatch = 100
-
 extension KickRead where Value == KickChannel {
     private static func find(
         _ slug: String, _ api: KickAPI, _ token: Secret<String>, _ deadline: Deadline
@@ -112,16 +102,6 @@ extension KickRead where Value == Batch<KickChannel> {
 extension KickRead {
     private typealias Piece<Element> =
         @Sendable (KickAPI, [String], Secret<String>, Deadline) async throws(KickError) -> [Element]
-
-    /// Each of `asked` once. Throws for none, and for more than ``longestBatch``.
-    static func batch(_ asked: [String], _ field: String) throws(KickBoundError) -> [String] {
-        var seen: Set<String> = []
-        let unique = asked.filter { seen.insert($0).inserted }
-        guard (1...longestBatch).contains(asked.count) else {
-            throw KickBoundError(field, "must be 1 to \(longestBatch) entries, is \(asked.count)")
-        }
-        return unique
-    }
 
     private static func channels(
         _ kind: String, _ asked: [String], names: @escaping @Sendable (KickChannel) -> [String],

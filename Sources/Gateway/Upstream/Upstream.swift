@@ -8,8 +8,9 @@ import Telemetry
 /// Tenants' calls to Kick, with the care that Kick needs: within budgets, repeated when that is safe, asked once for all
 /// who want to know the same, and remembered for a while.
 package final class Upstream: Sendable {
-    /// How calls are made. Times are for one call with all its tries.
+    /// How calls are made.
     package struct Policy: Sendable {
+        /// For one call with all its tries, once there is a token.
         var timeout = Duration.seconds(12)
         var budget = CallBudget.Policy()
         var exchange = CarefulExchange.Policy()
@@ -24,6 +25,8 @@ package final class Upstream: Sendable {
                 budget.rate = newValue
                 budget.burst = 2 * newValue
                 budget.concurrency = max(16, Int(newValue))
+                budget.waitingPerTenant = max(64, Int(3 * newValue))
+                budget.waiting = max(1024, 4 * budget.waitingPerTenant)
             }
         }
     }
@@ -55,6 +58,7 @@ package final class Upstream: Sendable {
     private let kick: KickAccess
     private let tokens: LoginTokens
     private let logins: LoginStore
+    private let tenants: TenantStore
     private let changes: ReadChangeStore
     private let connecting: Connecting
     private let policy: Policy
@@ -64,12 +68,13 @@ package final class Upstream: Sendable {
     private static let report = Log("kick")
 
     package init(
-        kick: KickAccess, tokens: LoginTokens, logins: LoginStore, changes: ReadChangeStore, connecting: Connecting,
-        policy: Policy = Policy(), now: @escaping @Sendable () -> Deadline = { .now() }
+        kick: KickAccess, tokens: LoginTokens, logins: LoginStore, tenants: TenantStore, changes: ReadChangeStore,
+        connecting: Connecting, policy: Policy = Policy(), now: @escaping @Sendable () -> Deadline = { .now() }
     ) {
         self.kick = kick
         self.tokens = tokens
         self.logins = logins
+        self.tenants = tenants
         self.changes = changes
         self.connecting = connecting
         self.policy = policy
@@ -81,15 +86,20 @@ package final class Upstream: Sendable {
     ///
     /// Throws `missingScope` and `reconnectRequired` without asking Kick; Kick's trouble as `KickTrouble` names it; and what
     /// `encode` throws.
+    ///
+    /// - Parameter deadline: until when the caller waits. What is asked for others as well goes on.
     package func read<Value: Sendable>(
-        _ read: KickRead<Value>, for caller: Caller, encode: @escaping @Sendable (Value) throws -> [UInt8]
+        _ read: KickRead<Value>, for caller: Caller, until deadline: Deadline = .never,
+        encode: @escaping @Sendable (Value) throws -> [UInt8]
     ) async throws -> ReadAnswer {
         let subject = try await subject(read.credential, read.scopes, caller)
         let tenant = caller.tenant
         let result: Result<ReadAnswer, any Error>
         if let lifetime = read.lifetime {
             let key = ReadKey(subject: subject.key, operation: read.operation, parameters: read.parameters)
-            result = await remembered(key, lifetime) { [self] in await find(read, subject, tenant, encode) }
+            result = await remembered(key, lifetime, until: deadline) { [self] in
+                await find(read, subject, tenant, encode)
+            }
         } else {
             result = await find(read, subject, tenant, encode).map { .unkept($0.representation) }
         }
@@ -119,11 +129,11 @@ package final class Upstream: Sendable {
     // MARK: Calling
 
     private func remembered(
-        _ key: ReadKey, _ lifetime: CacheLifetime,
+        _ key: ReadKey, _ lifetime: CacheLifetime, until deadline: Deadline,
         ask: @escaping @Sendable () async -> Result<ReadCache.Finding, any Error>
     ) async -> Result<ReadAnswer, any Error> {
         do {
-            return .success(try await cache.answer(to: key, lifetime, ask: ask))
+            return .success(try await cache.answer(to: key, lifetime, until: deadline, ask: ask))
         } catch {
             return .failure(error)
         }
@@ -151,7 +161,6 @@ package final class Upstream: Sendable {
         _ subject: Subject, _ tenant: TenantID,
         _ call: @Sendable (KickAPI, Secret<String>, Deadline) async throws(KickError) -> R
     ) async -> Result<R, any Error> {
-        let deadline = Deadline.after(policy.timeout)
         let exchange = CarefulExchange(
             exchange: kick.exchange, budgets: budgets, policy: policy.exchange, app: subject.app, tenant: tenant)
         let api = KickAPI(exchange: exchange.asExchange)
@@ -160,9 +169,10 @@ package final class Upstream: Sendable {
             case .app(let app):
                 return .success(
                     try await kick.withAppToken(of: app) { token throws(KickError) in
-                        try await call(api, token, deadline)
+                        try await call(api, token, .after(policy.timeout))
                     })
             case .login(let login):
+                let deadline = Deadline.after(policy.timeout)
                 return .success(
                     try await tokens.withToken(of: login.id, in: tenant, deadline: deadline) {
                         grant throws(KickError) in
@@ -199,12 +209,23 @@ package final class Upstream: Sendable {
         let login: Login?
         switch credential {
         case .app: return .app(caller.app)
+        case .soleApp:
+            guard try await tenants.isAlone(caller.tenant, on: caller.app) else {
+                throw GatewayError(
+                    .forbidden,
+                    "several tenants use this Kick app, so its Drops claims are nobody's: a tenant with campaigns needs an app of "
+                        + "its own")
+            }
+            return .app(caller.app)
         case .user(let id): login = try await logins.login(ofUser: id, in: caller.tenant)
         case .login(let id): login = try await logins.login(id, in: caller.tenant)
         }
         guard let login else {
-            if case .login = credential { throw GatewayError(.notFound, "there is no such login") }
-            throw GatewayError(.notFound, "there is no login of this broadcaster")
+            // Connecting lifts it: nothing that a repetition should meet again.
+            if case .login = credential {
+                throw GatewayError(.notFound, "there is no such login", isUndone: true)
+            }
+            throw GatewayError(.notFound, "there is no login of this broadcaster", isUndone: true)
         }
         guard login.state != .disconnected else {
             throw GatewayError(

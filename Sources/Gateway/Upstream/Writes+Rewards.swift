@@ -38,8 +38,9 @@ package struct RedemptionOutcome: Hashable, Sendable {
 
     /// One for each that was asked for, in that order. Kick names only those that failed.
     static func all(of batch: RedemptionBatch, failed: [FailedRedemption]) -> [RedemptionOutcome] {
-        let reasons = Dictionary(failed.map { ($0.id, $0.reason) }) { first, _ in first }
-        return batch.ids.map { RedemptionOutcome(id: $0.text, failure: reasons[$0.text]) }
+        // A ULID means the same in small letters.
+        let reasons = Dictionary(failed.map { ($0.id.lowercased(), $0.reason) }) { first, _ in first }
+        return batch.ids.map { RedemptionOutcome(id: $0.text, failure: reasons[$0.text.lowercased()]) }
     }
 }
 

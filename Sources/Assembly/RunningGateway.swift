@@ -144,9 +144,11 @@ final class RunningGateway: Sendable {
 
     /// Stops in the order in which nothing is lost (P18): no new requests, those in flight answered, streams ended;
     /// then the refreshes under way come to their end; then the pools and the database close.
+    ///
+    /// A call to Kick takes fifteen seconds at most, waiting for its turn included: its caller is to have the answer.
     func stop() async {
         Self.report.notice("stopping")
-        await server.shutdown(grace: .seconds(10))
+        await server.shutdown(grace: .seconds(16))
         for task in background { task.cancel() }
         for task in background { await task.value }
         let isDrained = await withTaskExecutorPreference(loops.loops[0]) {

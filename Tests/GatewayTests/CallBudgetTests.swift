@@ -128,7 +128,7 @@ struct CallBudgetTests {
         let ticket = try Self.ticket(budget.ask(for: second, until: Self.late, at: Self.start))
         let before = budget.admit(at: Self.start + .seconds(10))
         #expect(before.admitted == [] && before.next == nil, "only an end makes room")
-        budget.finished()
+        budget.finished(first)
         #expect(budget.admit(at: Self.start + .seconds(10)).admitted == [ticket])
     }
 
@@ -159,5 +159,23 @@ struct CallBudgetTests {
             Issue.record("a burst")
             return
         }
+    }
+
+    @Test("whose calls Kick does not answer holds up himself, and nobody else")
+    func hangingTenant() throws {
+        var policy = CallBudget.Policy()
+        (policy.rate, policy.burst, policy.concurrency) = (1000, 1000, 4)
+        var budget = CallBudget(policy: policy, at: Self.start)
+        for _ in 0..<3 { _ = budget.ask(for: first, until: Self.late, at: Self.start) }
+        let ticket = try Self.ticket(budget.ask(for: first, until: Self.late, at: Self.start))
+        for _ in 0..<5 {
+            let admission = budget.ask(for: second, until: Self.late, at: Self.start)
+            #expect(admission == .go)
+            budget.finished(second)
+        }
+        let none = budget.admit(at: Self.start + .seconds(1))
+        #expect(none.admitted == [] && none.next == nil)
+        budget.finished(first)
+        #expect(budget.admit(at: Self.start + .seconds(1)).admitted == [ticket])
     }
 }

@@ -127,6 +127,31 @@ struct UpstreamSharingTests {
         }
     }
 
+    @Test("a write that has certainly not happened leaves what is remembered")
+    func undoneWrite() async throws {
+        try await UpstreamStage.run { stage in
+            _ = try await stage.makeLogin(1001)
+            _ = try await stage.read(.channel(.id(1001)))
+            stage.answer(429, to: [.updateChannel])
+            for _ in 0..<2 {
+                await #expect(throws: GatewayError.self) {
+                    try await stage.write(.updateChannel(try ChannelChange(title: "New"), of: 1001))
+                }
+            }
+            _ = try await stage.read(.channel(.id(1001)))
+            #expect(stage.count(.channels) == 1)
+        }
+    }
+
+    @Test("a slug that is asked for in two spellings is found for both, whatever piece it is in")
+    func spellings() async throws {
+        try await UpstreamStage.run { stage in
+            let unknown = (0..<40).map { "nobody\($0)" }
+            let answer = try await stage.read(try .channels(slugs: ["nova"] + unknown + ["Nova"]))
+            #expect(answer.text?.contains("\"Nova\"") == false && answer.text?.contains("\"nobody39\"") == true)
+        }
+    }
+
     @Test("a token that Kick refuses in the middle of a batch spoils none of it")
     func refusedInBatch() async throws {
         try await UpstreamStage.run { stage in

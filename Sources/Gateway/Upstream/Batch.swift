@@ -37,13 +37,12 @@ package struct Batch<Element: Sendable>: Sendable {
         while !pieces.isEmpty {
             let next = pieces.removeFirst()
             switch await result(of: next, piece) {
-            case .success(let elements): batch.add(elements, of: next, names)
+            case .success(let elements): batch.found += elements
             case .failure(let error)
             where error.kind == .badRequest && next.count > 1 && refused < longestSearch:
                 refused += 1
                 pieces = [Array(next[..<(next.count / 2)]), Array(next[(next.count / 2)...])] + pieces
             case .failure(let error) where error.kind == .badRequest && next.count == 1:
-                batch.missing += next
                 refusals.append(error)
             // Another token is to be tried: by whoever gave us this one.
             case .failure(let error) where error.kind == .unauthorized: throw error
@@ -56,28 +55,23 @@ package struct Batch<Element: Sendable>: Sendable {
         // Not one of several is spoilt, but all: it is not about them.
         if asked.count > 1, refusals.count == asked.count, let refusal = refusals.last { throw refusal }
         if let lastError, batch.failed.count == asked.count { throw lastError }
-        batch.sort(as: asked, names)
+        batch.settle(asked, names)
         return batch
     }
 
     /// How often a piece is halved for one request.
     private static var longestSearch: Int { 16 }
 
-    /// Everything in the order in which it was asked for, however the pieces came.
-    private mutating func sort(as asked: [String], _ names: (Element) -> [String]) {
+    /// Says what is missing, and puts everything in the order in which it was asked for, however the pieces came.
+    private mutating func settle(_ asked: [String], _ names: (Element) -> [String]) {
+        let known = Set(found.flatMap(names)).union(failed.map { $0.id.lowercased() })
+        missing = asked.filter { !known.contains($0.lowercased()) }
         let places = Dictionary(zip(asked.map { $0.lowercased() }, asked.indices)) { first, _ in first }
         func sorted<Item>(_ items: [Item], by names: (Item) -> [String]) -> [Item] {
             items.map { (names($0).compactMap { places[$0] }.min() ?? .max, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
         found = sorted(found, by: names)
-        missing = sorted(missing) { [$0.lowercased()] }
         failed = sorted(failed) { [$0.id.lowercased()] }
-    }
-
-    private mutating func add(_ elements: [Element], of piece: [String], _ names: (Element) -> [String]) {
-        found += elements
-        let known = Set(elements.flatMap(names))
-        missing += piece.filter { !known.contains($0.lowercased()) }
     }
 
     private static func result(

@@ -12,8 +12,10 @@ struct CallBudget {
         /// Calls per second in the long run, and at once after a pause.
         var rate = 20.0
         var burst = 40.0
-        /// Calls under way at once: a Kick that does not answer must not hold all connections with one operation.
+        /// Calls under way at once: a Kick that does not answer must not hold all connections with one operation. One
+        /// tenant has three quarters of them at most, so that what Kick does not answer to him holds up nobody else.
         var concurrency = 20
+        var concurrencyPerTenant: Int { concurrency - concurrency / 4 }
         /// Who comes when so many wait, of all or of his tenant, is sent away. More could not be served while they wait.
         var waiting = 1024
         var waitingPerTenant = 64
@@ -55,6 +57,7 @@ struct CallBudget {
     private var lines: [Line] = []
     private var lastTicket: Ticket = 0
     private var inFlight = 0
+    private var inFlightByTenant: [TenantID: Int] = [:]
 
     init(policy: Policy, at now: Deadline) {
         self.policy = policy
@@ -64,15 +67,19 @@ struct CallBudget {
 
     var waitingCount: Int { lines.reduce(0) { $0 + $1.tickets.count } }
 
-    private var hasRoom: Bool { tokens >= 1 && inFlight < policy.concurrency }
+    private func hasPlace(for tenant: TenantID) -> Bool {
+        inFlight < policy.concurrency && inFlightByTenant[tenant, default: 0] < policy.concurrencyPerTenant
+    }
 
-    /// Who is let go has to be told of by ``finished()``.
+    /// Who is let go has to be told of by ``finished(_:)``.
     ///
     /// - Parameter deadline: until when the caller can wait.
     mutating func ask(for tenant: TenantID, until deadline: Deadline, at now: Deadline) -> Admission {
         refill(at: now)
-        if lines.isEmpty, pausedUntil <= now, hasRoom {
-            take()
+        // Who waits for the end of a call of his own is passed by.
+        if pausedUntil <= now, tokens >= 1, hasPlace(for: tenant), !lines.contains(where: { hasPlace(for: $0.tenant) })
+        {
+            take(for: tenant)
             return .go
         }
         guard pausedUntil < deadline else { return .refused(.paused, retryAfter: pausedUntil - now) }
@@ -96,22 +103,24 @@ struct CallBudget {
         lines.removeAll { $0.tickets.isEmpty }
     }
 
-    /// A call has come to its end, however.
-    mutating func finished() {
+    /// A call of a tenant's has come to its end, however.
+    mutating func finished(_ tenant: TenantID) {
         inFlight -= 1
+        let rest = inFlightByTenant[tenant, default: 1] - 1
+        inFlightByTenant[tenant] = rest > 0 ? rest : nil
     }
 
     /// Who may go now, and when to ask again; nil when nobody waits, or only for the end of another's call.
     mutating func admit(at now: Deadline) -> (admitted: [Ticket], next: Deadline?) {
         refill(at: now)
         var admitted: [Ticket] = []
-        while pausedUntil <= now, hasRoom, !lines.isEmpty {
-            take()
-            var line = lines.removeFirst()
+        while pausedUntil <= now, tokens >= 1, let next = lines.firstIndex(where: { hasPlace(for: $0.tenant) }) {
+            var line = lines.remove(at: next)
+            take(for: line.tenant)
             admitted.append(line.tickets.removeFirst())
             if !line.tickets.isEmpty { lines.append(line) }
         }
-        guard !lines.isEmpty, inFlight < policy.concurrency else { return (admitted, nil) }
+        guard lines.contains(where: { hasPlace(for: $0.tenant) }) else { return (admitted, nil) }
         let untilToken = now + .seconds(max(0, 1 - tokens) / policy.rate)
         return (admitted, max(pausedUntil, untilToken))
     }
@@ -128,7 +137,8 @@ struct CallBudget {
         // A time that is over says nothing: a clock is wrong, or a word was put there for its own sake.
         let asked = retryAfter.flatMap { $0 > .zero ? $0 : nil }
         let pause = asked.map { min($0, policy.longestAskedPause) } ?? min(doubled, policy.longestPause)
-        pausedUntil = max(pausedUntil, now + pause + pause * (0.25 * jitter))
+        let jittered = pause + pause * (0.25 * jitter)
+        pausedUntil = max(pausedUntil, now + min(jittered, policy.longestAskedPause))
         // Afterwards it begins with one call, not with what would have come together meanwhile.
         tokens = min(tokens, 1)
         refilledAt = max(refilledAt, pausedUntil)
@@ -142,9 +152,10 @@ struct CallBudget {
         if pausedUntil <= now { refusals = 0 }
     }
 
-    private mutating func take() {
+    private mutating func take(for tenant: TenantID) {
         tokens -= 1
         inFlight += 1
+        inFlightByTenant[tenant, default: 0] += 1
     }
 
     private mutating func refill(at now: Deadline) {

@@ -25,7 +25,7 @@ final class CallBudgets: Sendable {
         self.policy = policy
     }
 
-    /// Waits for a place, which ``leave(_:)`` gives back. Throws `rateLimited` without a status when there is none until the
+    /// Waits for a place, which ``leave(_:for:)`` gives back. Throws `rateLimited` without a status when there is none until the
     /// deadline. On a loop.
     func enter(_ key: Key, for tenant: TenantID, until deadline: Deadline) async throws(KickError) {
         let promise = Promise<Void>()
@@ -62,8 +62,8 @@ final class CallBudgets: Sendable {
     }
 
     /// Gives a place back.
-    func leave(_ key: Key) {
-        slots.withLock { $0[key]?.budget.finished() }
+    func leave(_ key: Key, for tenant: TenantID) {
+        slots.withLock { $0[key]?.budget.finished(tenant) }
         guard admit(key, startsServing: true) != nil else { return }
         Loop.current?.spawn { await self.serve(key) }
     }

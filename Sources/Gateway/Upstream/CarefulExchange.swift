@@ -41,7 +41,7 @@ struct CarefulExchange: Sendable {
             var result = await attempt(request, limit)
             let trouble = trouble(in: result, of: request)
             if let limited = note(trouble, key) { result = .failure(limited) }
-            budgets.leave(key)
+            budgets.leave(key, for: tenant)
             tried += 1
             guard mayRepeat, tried < policy.tries, let pause = pause(after: trouble, tried), pause < deadline.remaining
             else { return try result.get() }

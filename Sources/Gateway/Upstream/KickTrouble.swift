@@ -45,7 +45,7 @@ enum KickTrouble {
     }
 
     /// Whether Kick has certainly done nothing.
-    private static func isUndone(_ error: KickError) -> Bool {
+    static func isUndone(_ error: KickError) -> Bool {
         switch error.kind {
         case .unreachable(requestSent: false), .edgeBlocked, .rateLimited, .unauthorized: true
         default: false

@@ -113,8 +113,7 @@ package final class Upstream: Sendable {
         let result = await attempt(subject, caller.tenant) { api, token, deadline throws(KickError) in
             try await call(api, token, deadline)
         }
-        // Also after a failure: it may have happened.
-        if !write.changes.isEmpty {
+        if !write.changes.isEmpty, Self.mayHaveHappened(result) {
             cache.change(write.changes)
             await announce(write.changes)
         }
@@ -181,6 +180,16 @@ package final class Upstream: Sendable {
             }
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// Whether it has, or nobody knows.
+    private static func mayHaveHappened<R>(_ result: Result<R, any Error>) -> Bool {
+        switch result {
+        case .success: true
+        case .failure(let error as KickError): !KickTrouble.isUndone(error)
+        // No token: Kick was not asked.
+        case .failure: false
         }
     }
 

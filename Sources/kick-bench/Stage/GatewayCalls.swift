@@ -69,15 +69,10 @@ struct GatewayCalls: Sendable {
 
     /// Has Kick take so long for every answer below a path.
     func delayKick(_ milliseconds: Int, below path: String) async throws {
-        struct Order: Encodable {
-            let target = "api"
-            let count = 1_000_000
-            let path_prefix: String
-            let delay_ms: Int
-        }
         var request = try OutboundRequest(.post, url(kick + "/sandbox/faults"))
         request.fields.set(.contentType, "application/json")
-        request.body = Array(try JSONEncoder().encode(Order(path_prefix: path, delay_ms: milliseconds)))
+        let order = #"{"target":"api","count":1000000,"path_prefix":"\#(path)","delay_ms":\#(milliseconds)}"#
+        request.body = Array(order.utf8)
         let answer = try await client.send(request, deadline: .after(Self.patience))
         guard answer.status.isSuccess else { throw ProcessError("the stand-in for Kick cannot be slow") }
     }

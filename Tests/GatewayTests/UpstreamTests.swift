@@ -54,6 +54,21 @@ struct UpstreamTests {
             #expect(error?.consent?.url?.hasPrefix("http://localhost:8080/auth/kick?link=") == true)
             #expect(stage.calls.value == [])
         }
+        try await UpstreamStage.run { stage in
+            _ = try await stage.makeLogin(1001, scopes: [.userRead])
+            let urls = try await withThrowingTaskGroup(of: String?.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        let error = await #expect(throws: GatewayError.self) {
+                            try await stage.read(.channel(of: 1001))
+                        }
+                        return error?.consent?.url
+                    }
+                }
+                return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+            }
+            #expect(urls.count == 1 && urls.first != .some(nil), "one link for all who meet the same")
+        }
         try await UpstreamStage.run(keyScopes: [.channelsWrite]) { stage in
             _ = try await stage.makeLogin(1001, scopes: [.userRead])
             let change = try ChannelChange(title: "New")

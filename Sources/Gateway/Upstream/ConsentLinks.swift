@@ -14,30 +14,41 @@ final class ConsentLinks: Sendable {
     }
 
     private struct Link {
-        let url: String
+        let url = Promise<String?>()
         let until: Deadline
     }
 
     private static let lifetime = Duration.seconds(86_400)
     private static let reuse = Duration.seconds(600)
+    private static let patience = Duration.seconds(5)
     private static let capacity = 1000
 
     private let links = Mutex<[Need: Link]>([:])
 
-    /// A link that asks for what the login was asked for before, and for what is missing. Nil when none can be made now.
+    /// A link that asks for what the login was asked for before, and for what is missing. Nil when none can be made now. On
+    /// a loop.
     func url(for login: Login, _ missing: [String], _ connecting: Connecting) async -> String? {
         let need = Need(login: login.id, scopes: missing, connectedAt: login.connectedAt)
-        let now = Deadline.now()
-        if let link = links.withLock({ $0[need] }), link.until > now { return link.url }
+        let (link, isNew) = place(for: need)
+        guard isNew else { return await link.url.value(until: .after(Self.patience)) ?? nil }
         let scopes = login.askedScopes + missing.filter { !login.askedScopes.contains($0) }
         let made = try? await connecting.createLink(
             scopes: scopes, login: login.id, lifetime: Self.lifetime, in: login.tenantID)
-        guard let url = made?.url.description else { return nil }
-        links.withLock { links in
+        let url = made?.url.description
+        if url == nil { links.withLock { $0[need] = nil } }
+        link.url.fulfil(url)
+        return url
+    }
+
+    private func place(for need: Need) -> (link: Link, isNew: Bool) {
+        let now = Deadline.now()
+        return links.withLock { links in
+            if let link = links[need], link.until > now { return (link, false) }
             if links.count >= Self.capacity { links = links.filter { $0.value.until > now } }
             if links.count >= Self.capacity { links = [:] }
-            links[need] = Link(url: url, until: now + Self.reuse)
+            let link = Link(until: now + Self.reuse)
+            links[need] = link
+            return (link, true)
         }
-        return url
     }
 }

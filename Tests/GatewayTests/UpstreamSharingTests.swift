@@ -127,6 +127,29 @@ struct UpstreamSharingTests {
         }
     }
 
+    @Test("who waits when a 429 comes is told of it, and when its time is over")
+    func waitingFor429() async throws {
+        try await UpstreamStage.run(policy: {
+            $0.budget.burst = 1
+            $0.budget.rate = 0.001
+            $0.exchange.patience = .milliseconds(200)
+        }) { stage in
+            // So that there is a token.
+            _ = try await stage.read(.livestreamCount)
+            let release = Promise<Void>()
+            stage.hang.update { $0 = release }
+            stage.answer(429, fields: [.retryAfter: "30"], to: [.channels])
+            async let first = #expect(throws: GatewayError.self) { try await stage.read(.channel(.id(1))) }
+            await until { stage.count(.channels) == 1 }
+            async let second = #expect(throws: GatewayError.self) { try await stage.read(.channel(.id(2))) }
+            release.fulfil(())
+            let (told, waited) = await (first, second)
+            #expect(told?.kick?.status == 429 && waited?.kick == nil)
+            #expect((30...38).contains(waited?.retryAfter ?? 0) && waited?.message.contains("limited our rate") == true)
+            #expect(stage.count(.channels) == 1)
+        }
+    }
+
     @Test("a write that has certainly not happened leaves what is remembered")
     func undoneWrite() async throws {
         try await UpstreamStage.run { stage in

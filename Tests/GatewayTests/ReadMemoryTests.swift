@@ -51,6 +51,15 @@ struct ReadMemoryTests {
         #expect(tooOld == nil)
     }
 
+    @Test("that Kick does not know something is remembered, and not given when it is old")
+    func absence() {
+        var memory = Self.memory()
+        _ = memory.store(nil, [], for: Self.key("x"), Self.lifetime, asked: memory.moment, at: Self.start)
+        #expect(memory.fresh(Self.key("x"), at: Self.start)?.isKept == true)
+        let old = memory.old(Self.key("x"), because: "trouble", at: Self.start + .seconds(40))
+        #expect(old == nil && !memory.isUsable(Self.key("x"), at: Self.start + .seconds(40)))
+    }
+
     @Test("what a write changes is forgotten, whatever it was asked by, and nothing else")
     func change() {
         var memory = Self.memory()

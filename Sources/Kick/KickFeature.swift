@@ -14,21 +14,21 @@ package enum KickFeature: String, CaseIterable, Sendable {
     case ads
 
     /// Of each list one scope is needed. The first is the one to ask for.
-    private var needs: [[KickScope]] {
+    package var needs: [[KickScope]] {
         switch self {
-        case .events: [[.eventsSubscribe]]
-        case .chatSend: [[.chatWrite]]
-        case .chatModerate: [[.moderationChatMessageManage]]
-        case .bans: [[.moderationBan]]
-        case .channelRead: [[.channelRead]]
-        case .channelUpdate: [[.channelWrite]]
-        case .rewardsRead: [[.channelRewardsRead, .channelRewardsWrite]]
-        case .rewardsManage: [[.channelRewardsWrite]]
+        case .events: KickOperation.subscribe.scopes
+        case .chatSend: KickOperation.sendChatMessage.scopes
+        case .chatModerate: KickOperation.deleteChatMessage.scopes
+        case .bans: KickOperation.ban.scopes
+        case .channelRead: KickOperation.channels.scopes
+        case .channelUpdate: KickOperation.updateChannel.scopes
+        case .rewardsRead: KickOperation.rewards.scopes
+        case .rewardsManage: KickOperation.updateReward.scopes
         // The key stands in the answer about the own channel.
-        case .streamKey: [[.channelRead], [.streamKeyRead]]
-        case .kicksLeaderboard: [[.kicksRead]]
+        case .streamKey: KickOperation.channels.scopes + [[.streamKeyRead]]
+        case .kicksLeaderboard: KickOperation.kicksLeaderboard.scopes
         // Opens the status of ad breaks as well.
-        case .ads: [[.adsWrite]]
+        case .ads: KickOperation.startAdBreak.scopes
         }
     }
 
@@ -37,6 +37,6 @@ package enum KickFeature: String, CaseIterable, Sendable {
 
     /// The scopes that are lacking; empty when it may be done.
     package func missingScopes(granted: [KickScope]) -> [KickScope] {
-        needs.filter { alternatives in !alternatives.contains(where: granted.contains) }.compactMap(\.first)
+        needs.missing(granted: granted)
     }
 }

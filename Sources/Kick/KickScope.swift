@@ -60,3 +60,10 @@ extension [KickScope] {
     /// The space-separated list that OAuth takes.
     package var joined: String { map(\.rawValue).joined(separator: " ") }
 }
+
+extension [[KickScope]] {
+    /// Of each list one is needed: the first of those of which none is granted.
+    package func missing(granted: [KickScope]) -> [KickScope] {
+        filter { alternatives in !alternatives.contains(where: granted.contains) }.compactMap(\.first)
+    }
+}

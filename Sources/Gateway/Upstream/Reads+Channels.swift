@@ -121,7 +121,7 @@ extension KickRead {
 extension KickRead where Value == KickStreamKey {
     /// What lets anybody go live on the channel. Never remembered.
     package static func streamKey(of user: Int64) -> KickRead {
-        KickRead(.channels, as: .user(user), for: nil, scopes: [[.channelRead], [.streamKeyRead]]) {
+        KickRead(.channels, as: .user(user), for: nil, scopes: KickFeature.streamKey.needs) {
             api, token, deadline throws(KickError) in
             try await api.streamKey(token: token, deadline: deadline)
         }

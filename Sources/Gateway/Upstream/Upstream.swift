@@ -242,8 +242,7 @@ package final class Upstream: Sendable {
         }
         guard login.state == .connected else { throw LoginTokens.mustReconnect }
         let granted = login.scopes.map(KickScope.init(rawValue:))
-        let missing = scopes.filter { alternatives in !alternatives.contains(where: granted.contains) }
-            .compactMap(\.first?.rawValue)
+        let missing = scopes.missing(granted: granted).map(\.rawValue)
         guard missing.isEmpty else { throw await missingScope(missing, login, caller) }
         return .login(login)
     }

@@ -56,7 +56,7 @@ extension KickAPI {
             }
         }
         let body = try Self.json(Body(id: adBreak.id, seconds: adBreak.durationSeconds))
-        let request = Self.request(.startAdBreak, body: body, token: token)
+        let request = KickRequest(.startAdBreak, body: body, bearer: token)
         let answer = try await exchange(request, deadline)
         guard (200...299).contains(answer.status) else { throw KickError(answer, to: request) }
         // It has begun, whatever the answer looks like; this call has been seen by one client only.
@@ -66,12 +66,12 @@ extension KickAPI {
 
     /// How the token's own channel stands with ads. User token with `ads:read` or `ads:write`.
     package func adStatus(token: Secret<String>, deadline: Deadline) async throws(KickError) -> KickAdStatus {
-        try await value(Self.request(.adBreakStatus, token: token), deadline)
+        try await value(KickRequest(.adBreakStatus, bearer: token), deadline)
     }
 
     /// Opts the token's own channel in. User token with `ads:write`. Kick's codes when it cannot be: `CHANNEL_IS_LIVE`,
     /// `CHANNEL_NEVER_STREAMED` (`badRequest`), `CHANNEL_NOT_FOUND` (`notFound`).
     package func enrollInAds(token: Secret<String>, deadline: Deadline) async throws(KickError) {
-        try await command(Self.request(.enrollInAds, token: token), deadline)
+        try await command(KickRequest(.enrollInAds, bearer: token), deadline)
     }
 }

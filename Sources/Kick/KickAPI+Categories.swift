@@ -67,7 +67,7 @@ extension KickAPI {
         }
         query.append("limit", ifAny: selection.limit)
         query.append("cursor", ifAny: selection.cursor)
-        let request = Self.request(.categories, query: query, token: token, maximumAnswer: 4 << 20)
+        let request = KickRequest(.categories, query: query, bearer: token, maximumAnswer: 4 << 20)
         return try await page(request, deadline)
     }
 
@@ -77,7 +77,7 @@ extension KickAPI {
         search: CategorySearch, token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> KickPage<KickCategoryDetail> {
         let query: QueryItems = ["q": search.text, "page": String(search.page)]
-        let request = Self.request(.categorySearch, query: query, token: token)
+        let request = KickRequest(.categorySearch, query: query, bearer: token)
         let found = try await page(of: KickCategoryDetail.self, request, deadline).elements
         let isFull = found.count >= CategorySearch.pageLength
         return KickPage(elements: found, nextCursor: isFull ? String(search.page + 1) : nil)
@@ -88,7 +88,7 @@ extension KickAPI {
     package func category(
         id: Int64, token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> KickCategoryDetail {
-        let request = Self.request(.category, id: String(id), token: token)
+        let request = KickRequest(.category, id: String(id), bearer: token)
         guard let category = try await value(of: KickCategoryDetail?.self, request, deadline) else {
             throw KickError(.notFound, status: 200)
         }

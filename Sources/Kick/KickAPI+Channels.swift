@@ -45,6 +45,6 @@ extension KickAPI {
             }
         }
         let body = try Self.json(Body(title: change.title, categoryID: change.categoryID, tags: change.tags))
-        try await command(Self.request(.updateChannel, body: body, token: token), deadline)
+        try await command(KickRequest(.updateChannel, body: body, bearer: token), deadline)
     }
 }

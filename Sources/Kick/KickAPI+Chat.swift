@@ -78,7 +78,7 @@ extension KickAPI {
                 Body(type: "user", content: message.content, broadcasterUserID: id, replyTo: replyTo)
             case .bot: Body(type: "bot", content: message.content, replyTo: replyTo)
             }
-        let request = Self.request(.sendChatMessage, body: try Self.json(body), token: token)
+        let request = KickRequest(.sendChatMessage, body: try Self.json(body), bearer: token)
         return try await value(request, deadline)
     }
 
@@ -86,6 +86,6 @@ extension KickAPI {
     package func deleteChatMessage(
         _ id: KickID, token: Secret<String>, deadline: Deadline
     ) async throws(KickError) {
-        try await command(Self.request(.deleteChatMessage, id: id.text, token: token), deadline)
+        try await command(KickRequest(.deleteChatMessage, id: id.text, bearer: token), deadline)
     }
 }

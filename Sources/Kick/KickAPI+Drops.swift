@@ -106,7 +106,7 @@ extension KickAPI {
         query.append("external_status", ifAny: selection.externalStatus)
         query.append("limit", ifAny: selection.limit)
         query.append("cursor", ifAny: selection.cursor)
-        let request = Self.request(.dropsClaims, query: query, token: token, maximumAnswer: 4 << 20)
+        let request = KickRequest(.dropsClaims, query: query, bearer: token, maximumAnswer: 4 << 20)
         let page = try await value(of: ClaimsPage?.self, request, deadline)
         return KickPage(elements: page?.claims ?? [], nextCursor: page?.cursor)
     }
@@ -130,7 +130,7 @@ extension KickAPI {
         }
         let body = try Self.json(
             Body(claims: update.claims.map { .init(id: $0.claimID, status: $0.externalStatus) }))
-        try await command(Self.request(.updateDropsClaims, body: body, token: token), deadline)
+        try await command(KickRequest(.updateDropsClaims, body: body, bearer: token), deadline)
     }
 
     /// This list keeps its cursor within `data`.

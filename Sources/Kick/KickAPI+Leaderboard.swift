@@ -61,6 +61,6 @@ extension KickAPI {
     ) async throws(KickError) -> KicksLeaderboard {
         var query = QueryItems()
         query.append("top", ifAny: selection.top)
-        return try await value(Self.request(.kicksLeaderboard, query: query, token: token), deadline)
+        return try await value(KickRequest(.kicksLeaderboard, query: query, bearer: token), deadline)
     }
 }

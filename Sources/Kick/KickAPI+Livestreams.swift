@@ -67,7 +67,7 @@ extension KickAPI {
         for language in selection.languages { query.append("language_code", language) }
         query.append("limit", ifAny: selection.limit)
         query.append("cursor", ifAny: selection.cursor)
-        let request = Self.request(.livestreams, query: query, token: token, maximumAnswer: 4 << 20)
+        let request = KickRequest(.livestreams, query: query, bearer: token, maximumAnswer: 4 << 20)
         return try await page(request, deadline)
     }
 
@@ -79,7 +79,7 @@ extension KickAPI {
         query.append("category_id", ifAny: selection.categoryID)
         query.append("language", ifAny: selection.language)
         query.append("limit", ifAny: selection.limit)
-        return try await page(Self.request(.livestreamsV1, query: query, token: token), deadline).elements
+        return try await page(KickRequest(.livestreamsV1, query: query, bearer: token), deadline).elements
     }
 
     /// The broadcasts of those among `ids` that are live now, each once, 100 users to a call. Any token.
@@ -87,7 +87,7 @@ extension KickAPI {
         userIDs ids: [Int64], token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> [KickLivestream] {
         try await batches(
-            of: ids.map(String.init), named: "user_id", KickOperation.userLivestreams.pattern,
+            of: ids.map(String.init), named: "user_id", .userLivestreams,
             length: Self.userLivestreamBatchLength, token: token, deadline)
     }
 
@@ -100,7 +100,7 @@ extension KickAPI {
                 case count = "total_count"
             }
         }
-        return try await value(of: Stats.self, Self.request(.livestreamStats, token: token), deadline).count
+        return try await value(of: Stats.self, KickRequest(.livestreamStats, bearer: token), deadline).count
     }
 }
 

@@ -48,7 +48,7 @@ extension KickAPI {
             BanBody(
                 broadcasterUserID: ban.broadcasterUserID, userID: ban.userID, minutes: ban.durationMinutes,
                 reason: ban.reason))
-        try await command(Self.request(.ban, body: body, token: token), deadline)
+        try await command(KickRequest(.ban, body: body, bearer: token), deadline)
     }
 
     /// Lets somebody in again. User token with `moderation:ban`.
@@ -57,6 +57,6 @@ extension KickAPI {
     ) async throws(KickError) {
         // Kick wants a body with this DELETE.
         let body = try Self.json(BanBody(broadcasterUserID: broadcasterUserID, userID: userID))
-        try await command(Self.request(.unban, body: body, token: token), deadline)
+        try await command(KickRequest(.unban, body: body, bearer: token), deadline)
     }
 }

@@ -55,7 +55,7 @@ extension KickAPI {
         query.append("status", ifAny: selection.status)
         for id in selection.ids { query.append("id", id.text) }
         query.append("cursor", ifAny: selection.cursor)
-        let request = Self.request(.redemptions, query: query, token: token, maximumAnswer: 4 << 20)
+        let request = KickRequest(.redemptions, query: query, bearer: token, maximumAnswer: 4 << 20)
         let page = try await page(of: RedemptionGroup.self, request, deadline)
         return KickPage(elements: page.elements.flatMap(\.redemptions), nextCursor: page.nextCursor)
     }
@@ -80,7 +80,7 @@ extension KickAPI {
         _ operation: KickOperation, _ batch: RedemptionBatch, _ token: Secret<String>, _ deadline: Deadline
     ) async throws(KickError) -> [FailedRedemption] {
         let body = try Self.json(["ids": batch.ids.map(\.text)])
-        let request = Self.request(operation, body: body, token: token)
+        let request = KickRequest(operation, body: body, bearer: token)
         let answer = try await exchange(request, deadline)
         // No failures, in all the ways that Kick may say so: it is a success.
         if (200...299).contains(answer.status), answer.body.isEmpty { return [] }

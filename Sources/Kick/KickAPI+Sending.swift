@@ -6,19 +6,6 @@ import Telemetry
 // How the calls of the other files go out and come back.
 
 extension KickAPI {
-    /// The request of an operation. `id` goes into the place that the operation's path has for it.
-    static func request(
-        _ operation: KickOperation, id: String? = nil, query: QueryItems = QueryItems(),
-        body: KickRequest.Body = .none, token: Secret<String>, maximumAnswer: Int = 1 << 20
-    ) -> KickRequest {
-        var path = operation.pattern
-        if let id, let start = path.firstIndex(of: "{"), let end = path.firstIndex(of: "}") {
-            path.replaceSubrange(start...end, with: PercentCoding.encode(id))
-        }
-        return KickRequest(
-            operation.method, .api, path, query: query, body: body, bearer: token, maximumAnswer: maximumAnswer)
-    }
-
     /// A value as a JSON body; members that are nil are left out, which Kick takes for "not given" (FACTS §10).
     static func json(_ value: some Encodable) throws(KickError) -> KickRequest.Body {
         let encoder = JSONEncoder()

@@ -21,7 +21,7 @@ extension KickAPI {
 
             let stream: Stream?
         }
-        let channels = try await page(of: Channel.self, Self.request(.channels, token: token), deadline).elements
+        let channels = try await page(of: Channel.self, KickRequest(.channels, bearer: token), deadline).elements
         guard let channel = channels.first else {
             throw KickError(.undecodable, status: 200, message: "no channel came")
         }

@@ -19,7 +19,7 @@ extension KickAPI {
     ) async throws(KickError) -> [KickSubscription] {
         let filter = broadcasterUserID.map { [("broadcaster_user_id", String($0))] } ?? []
         return try await list(
-            "/public/v1/events/subscriptions", filter, token: token, maximumAnswer: Self.maximumSubscriptionList,
+            .subscriptions, filter, token: token, maximumAnswer: Self.maximumSubscriptionList,
             deadline)
     }
 
@@ -37,11 +37,7 @@ extension KickAPI {
                 // All versions are 1 today; a type that the catalogue does not know has its first.
                 SubscriptionWish.Event(name: type.rawValue, version: EventCatalog.entry(for: type)?.version ?? 1)
             })
-        guard let body = try? JSONEncoder().encode(wish) else {
-            throw KickError(.badRequest, message: "the subscription cannot be written as JSON")
-        }
-        let request = KickRequest(
-            .post, .api, "/public/v1/events/subscriptions", body: .json(Array(body)), bearer: token)
+        let request = KickRequest(.subscribe, body: try Self.json(wish), bearer: token)
         return try Envelope<[SubscriptionOutcome]?>.list(of: try await exchange(request, deadline), to: request)
     }
 
@@ -52,10 +48,7 @@ extension KickAPI {
         for start in stride(from: 0, to: ids.count, by: Self.deletionLength) {
             var query = QueryItems()
             for id in ids[start..<min(start + Self.deletionLength, ids.count)] { query.append("id", id) }
-            let request = KickRequest(
-                .delete, .api, "/public/v1/events/subscriptions", query: query, bearer: token)
-            let answer = try await exchange(request, deadline)
-            guard (200...299).contains(answer.status) else { throw KickError(answer, to: request) }
+            try await command(KickRequest(.unsubscribe, query: query, bearer: token), deadline)
         }
     }
 }

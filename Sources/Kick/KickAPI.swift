@@ -22,7 +22,7 @@ package struct KickAPI: Sendable {
 
     /// Whose token this is. User token with `user:read`.
     package func ownUser(token: Secret<String>, deadline: Deadline) async throws(KickError) -> KickUser {
-        let users: [KickUser] = try await list("/public/v1/users", token: token, deadline)
+        let users: [KickUser] = try await list(.users, token: token, deadline)
         guard let user = users.first else { throw KickError(.undecodable, status: 200, message: "no user came") }
         return user
     }
@@ -31,14 +31,14 @@ package struct KickAPI: Sendable {
     package func users(
         ids: [Int64], token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> [KickUser] {
-        try await batches(of: ids.map(String.init), named: "id", "/public/v1/users", token: token, deadline)
+        try await batches(of: ids.map(String.init), named: "id", .users, token: token, deadline)
     }
 
     // MARK: Channels
 
     /// The token's own channel. User token with `channel:read`.
     package func ownChannel(token: Secret<String>, deadline: Deadline) async throws(KickError) -> KickChannel {
-        let channels: [KickChannel] = try await list("/public/v1/channels", token: token, deadline)
+        let channels: [KickChannel] = try await list(.channels, token: token, deadline)
         guard let channel = channels.first else {
             throw KickError(.undecodable, status: 200, message: "no channel came")
         }
@@ -50,7 +50,7 @@ package struct KickAPI: Sendable {
         broadcasterUserIDs ids: [Int64], token: Secret<String>, deadline: Deadline
     ) async throws(KickError) -> [KickChannel] {
         try await batches(
-            of: ids.map(String.init), named: "broadcaster_user_id", "/public/v1/channels", token: token, deadline)
+            of: ids.map(String.init), named: "broadcaster_user_id", .channels, token: token, deadline)
     }
 
     /// The channels that exist among these slugs, each once. User token with `channel:read`, or app token.
@@ -62,7 +62,7 @@ package struct KickAPI: Sendable {
         guard slugs.allSatisfy({ (1...25).contains($0.unicodeScalars.count) }) else {
             throw KickError(.badRequest, message: "a slug has 1 to 25 characters")
         }
-        return try await batches(of: slugs, named: "slug", "/public/v1/channels", token: token, deadline)
+        return try await batches(of: slugs, named: "slug", .channels, token: token, deadline)
     }
 
     // MARK: Public key
@@ -76,7 +76,7 @@ package struct KickAPI: Sendable {
                 case pem = "public_key"
             }
         }
-        let request = KickRequest(.get, .api, "/public/v1/public-key", maximumAnswer: 64 * 1024)
+        let request = KickRequest(.publicKey, maximumAnswer: 64 * 1024)
         let payload = try Envelope<Payload>.data(of: try await exchange(request, deadline), to: request)
         do {
             return try PublicKey(pem: payload.pem)
@@ -89,18 +89,19 @@ package struct KickAPI: Sendable {
 
     /// One GET whose `data` is a list.
     func list<Element: Decodable>(
-        _ path: String, _ query: [(String, String)] = [], token: Secret<String>, maximumAnswer: Int = 1 << 20,
+        _ operation: KickOperation, _ query: [(String, String)] = [], token: Secret<String>,
+        maximumAnswer: Int = 1 << 20,
         _ deadline: Deadline
     ) async throws(KickError) -> [Element] {
         var items = QueryItems()
         for (name, value) in query { items.append(name, value) }
-        let request = KickRequest(.get, .api, path, query: items, bearer: token, maximumAnswer: maximumAnswer)
+        let request = KickRequest(operation, query: items, bearer: token, maximumAnswer: maximumAnswer)
         return try Envelope<[Element]?>.list(of: try await exchange(request, deadline), to: request)
     }
 
     /// As many GETs as `values` need. No values, no call: without a filter Kick would answer about the token's owner.
     func batches<Element: Decodable>(
-        of values: [String], named name: String, _ path: String, length: Int = Self.batchLength,
+        of values: [String], named name: String, _ operation: KickOperation, length: Int = Self.batchLength,
         token: Secret<String>, _ deadline: Deadline
     ) async throws(KickError) -> [Element] {
         var seen: Set<String> = []
@@ -108,7 +109,7 @@ package struct KickAPI: Sendable {
         var elements: [Element] = []
         for start in stride(from: 0, to: unique.count, by: length) {
             let batch = unique[start..<min(start + length, unique.count)]
-            elements += try await list(path, batch.map { (name, $0) }, token: token, deadline)
+            elements += try await list(operation, batch.map { (name, $0) }, token: token, deadline)
         }
         return elements
     }

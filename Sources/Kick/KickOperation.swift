@@ -52,18 +52,6 @@ package enum KickOperation: String, CaseIterable, Sendable {
     case introspect = "POST /oauth/token/introspect"
     case introspectV1 = "POST /public/v1/token/introspect"
 
-    /// What a request asks; nil when it is none of these.
-    package init?(_ request: KickRequest) {
-        let parts = request.path.split(separator: "/")
-        let match = Self.allCases.first { operation in
-            let pattern = operation.pattern.split(separator: "/")
-            return operation.method == request.method && pattern.count == parts.count
-                && zip(pattern, parts).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
-        }
-        guard let match else { return nil }
-        self = match
-    }
-
     /// The method that Kick takes.
     package var method: HTTP.Method {
         HTTP.Method(String(rawValue.prefix { $0 != " " })) ?? .get

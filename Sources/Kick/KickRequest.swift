@@ -19,6 +19,8 @@ package struct KickRequest: Sendable {
         case json([UInt8])
     }
 
+    /// What is asked.
+    package let operation: KickOperation
     package let method: Method
     package let server: Server
     /// Begins with "/".
@@ -35,13 +37,19 @@ package struct KickRequest: Sendable {
     /// What must not show in an error, should Kick repeat it.
     let secrets: [Secret<String>]
 
+    /// - Parameter id: goes into the place that the operation's path has for it.
     init(
-        _ method: Method, _ server: Server, _ path: String, query: QueryItems = QueryItems(), body: Body = .none,
+        _ operation: KickOperation, id: String? = nil, query: QueryItems = QueryItems(), body: Body = .none,
         bearer: Secret<String>? = nil, maximumAnswer: Int = 1 << 20, needsFreshConnection: Bool = false,
         secrets: [Secret<String>] = []
     ) {
-        self.method = method
-        self.server = server
+        self.operation = operation
+        method = operation.method
+        server = operation.pattern.hasPrefix("/oauth/") ? .id : .api
+        var path = operation.pattern
+        if let id, let start = path.firstIndex(of: "{"), let end = path.firstIndex(of: "}") {
+            path.replaceSubrange(start...end, with: PercentCoding.encode(id))
+        }
         self.path = path
         self.query = query
         self.body = body

@@ -77,7 +77,7 @@ package struct OAuthClient: Sendable {
     /// under both names that Kick's documents use (FACTS §1.7).
     package func revoke(_ token: Secret<String>, _ kind: TokenKind, deadline: Deadline) async throws(KickError) {
         let request = KickRequest(
-            .post, .id, "/oauth/revoke",
+            .revoke,
             query: ["token": token.reveal(), "token_type_hint": kind.rawValue, "token_hint_type": kind.rawValue],
             secrets: [token])
         let answer = try await exchange(request, deadline)
@@ -104,7 +104,7 @@ package struct OAuthClient: Sendable {
         form.append("client_id", credentials.clientID)
         form.append("client_secret", credentials.clientSecret.reveal())
         return KickRequest(
-            .post, .id, "/oauth/token", body: .form(form), maximumAnswer: 256 * 1024, needsFreshConnection: true,
+            .token, body: .form(form), maximumAnswer: 256 * 1024, needsFreshConnection: true,
             secrets: secrets + [credentials.clientSecret])
     }
 }

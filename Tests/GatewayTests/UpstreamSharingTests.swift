@@ -60,7 +60,7 @@ struct UpstreamSharingTests {
     /// Gives the second app a token, and what is asked with it an answer of its own.
     @Sendable private static func secondApp(_ request: KickRequest) -> Result<KickAnswer, KickError>? {
         let body: String
-        switch KickOperation(request) {
+        switch request.operation {
         case .token where String(decoding: request.bodyBytes, as: UTF8.self).contains("second-secret"):
             body = #"{"access_token":"second","token_type":"Bearer","expires_in":5184000}"#
         case .channels where request.fields[.authorization] == "Bearer second":
@@ -181,7 +181,7 @@ struct UpstreamSharingTests {
             let isRefused = Box(true)
             stage.trouble.update {
                 $0 = .init { request in
-                    guard KickOperation(request) == .channels, isRefused.value,
+                    guard request.operation == .channels, isRefused.value,
                         request.query.values(of: "broadcaster_user_id").contains("1002")
                     else { return nil }
                     isRefused.update { $0 = false }

@@ -43,7 +43,7 @@ struct UpstreamStage: Sendable {
             let hang = Box<Promise<Void>?>(nil)
             let kick = try stage.kick { exchange in
                 { (request: KickRequest, deadline: Deadline) async throws(KickError) -> KickAnswer in
-                    if let operation = KickOperation(request) { calls.update { $0.append(operation) } }
+                    calls.update { $0.append(request.operation) }
                     _ = await hang.value?.value(until: deadline)
                     if let result = trouble.value?.answer(request) { return try result.get() }
                     return try await exchange(request, deadline)
@@ -122,7 +122,7 @@ struct UpstreamStage: Sendable {
     func answer(_ status: Int, _ body: String = "{}", fields: Fields = Fields(), to operations: [KickOperation]) {
         trouble.update {
             $0 = KickTroubles { request in
-                guard let operation = KickOperation(request), operations.contains(operation) else { return nil }
+                guard operations.contains(request.operation) else { return nil }
                 return .success(KickAnswer(status: status, fields: fields, body: Array(body.utf8)))
             }
         }

@@ -157,7 +157,7 @@ struct UpstreamTests {
             ]
             for number in 0..<21 {
                 let end = ends[number % ends.count]
-                stage.trouble.update { $0 = .init { KickOperation($0) == .channels ? end : nil } }
+                stage.trouble.update { $0 = .init { $0.operation == .channels ? end : nil } }
                 _ = try? await stage.read(.channel(.id(Int64(9000 + number))))
             }
             stage.trouble.update { $0 = nil }
@@ -174,7 +174,7 @@ struct UpstreamTests {
             let failures = Box(2)
             stage.trouble.update {
                 $0 = .init { request in
-                    guard KickOperation(request) == .channels, failures.value > 0 else { return nil }
+                    guard request.operation == .channels, failures.value > 0 else { return nil }
                     failures.update { $0 -= 1 }
                     return failures.value == 1
                         ? .failure(KickError(.unreachable(requestSent: true))) : .success(KickAnswer(status: 502))

@@ -30,9 +30,7 @@ struct CarefulExchange: Sendable {
 
     private func send(_ request: KickRequest, _ deadline: Deadline) async throws(KickError) -> KickAnswer {
         let mayRepeat = request.method == .get
-        // Every call has its operation; one that is new and not listed yet goes without this care.
-        guard let operation = KickOperation(request) else { return try await exchange(request, deadline) }
-        let key = CallBudgets.Key(app: app, operation: operation)
+        let key = CallBudgets.Key(app: app, operation: request.operation)
         var tried = 0
         var last: Result<KickAnswer, KickError>?
         while true {
